@@ -1,0 +1,62 @@
+"""What scand holds of one scan, and why one may be turned away."""
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+MAX_ID = 2**63 - 1
+"""The greatest EventId and ParcelId: what a signed 64-bit column holds."""
+
+Instant = str
+"""A point in time as `2021-05-11T21:11:34.1506147Z`: UTC, 100 ns, text order is time order."""
+
+
+class ScanEvent(msgspec.Struct, frozen=True, gc=False):
+    """One scan, normalised: what the journal keeps of it."""
+
+    event_id: int
+    parcel_id: int
+    type: str
+    created_at: Instant
+    status_code: str = ""
+    run_id: str | None = None
+    carrier_id: str | None = None
+    user_id: str | None = None
+    device_id: int | str | None = None
+    device_transaction_id: int | str | None = None
+
+
+class Reason(StrEnum):
+    """Why an event became a dead letter. The list is closed; the README documents each."""
+
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_FIELD = "missing_field"
+    INVALID_EVENT_ID = "invalid_event_id"
+    INVALID_PARCEL_ID = "invalid_parcel_id"
+    INVALID_CREATED_AT = "invalid_created_at"
+    INVALID_FIELD = "invalid_field"
+    NOT_IN_CATALOGUE = "not_in_catalogue"
+    FAR_FUTURE = "far_future"
+    CONFLICT = "conflict"
+    PROCESSING_FAILED = "processing_failed"
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """An event that is not applied, with what is needed to judge it later.
+
+    `event_id` is None where it cannot be read; `raw` is the event's bytes as served.
+    """
+
+    reason: Reason
+    detail: str
+    raw: bytes
+    event_id: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """One dead letter per EventId, or per content where the id cannot be read."""
+        if self.event_id is not None:
+            return f"id:{self.event_id}"
+        return f"sha256:{hashlib.sha256(self.raw).hexdigest()}"
