@@ -5,11 +5,10 @@ from enum import StrEnum
 
 import msgspec
 
+from scand.core.instant import Instant
+
 MAX_ID = 2**63 - 1
 """The greatest EventId and ParcelId: what a signed 64-bit column holds."""
-
-Instant = str
-"""A point in time as `2021-05-11T21:11:34.1506147Z`: UTC, 100 ns, text order is time order."""
 
 
 class ScanEvent(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,40 @@
+"""Whose fault it is.
+
+    ScandError
+    ├── OperatorError    something an operator can put right; carries a hint that says how
+    │   ├── ConfigurationError    the configuration: exit status 2, never restarted
+    │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
+    └── IngestFailedError    ours: the pipeline was restarted too often
+
+The carrier's faults are no exceptions: they are values, see `ports.Outcome`.
+"""
+
+
+class ScandError(Exception):
+    """What the command line turns into one clear message."""
+
+    exit_status = 1
+
+
+class OperatorError(ScandError):
+    """A mistake or a circumstance that an operator can mend, and how."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class ConfigurationError(OperatorError):
+    """The configuration cannot be used."""
+
+    exit_status = 2
+
+
+class StoreError(OperatorError):
+    """The database cannot be used."""
+
+    exit_status = 2
+
+
+class IngestFailedError(ScandError):
+    """More restarts than the supervisor allows in a period."""

@@ -1,0 +1,83 @@
+"""Points in time as text: UTC, 100 ns, so that text order is time order.
+
+Accepted: RFC 3339, and what carriers send beside it: a space for the T, a space before the
+offset, no fraction, more than seven digits (cut, not rounded, so order survives), no offset
+(UTC, as the field's name says). A leap second is accepted where one can be: at 23:59:60 UTC.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NewType
+
+Instant = NewType("Instant", str)
+"""`2021-05-11T21:11:34.1506147Z`: always 28 characters."""
+
+EARLIEST = Instant("0001-01-01T00:00:00.0000000Z")
+LATEST = Instant("9999-12-31T23:59:59.9999999Z")
+
+_SYNTAX = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))? ?(Z|z|[+-]\d\d:\d\d)?",
+    re.ASCII,
+)
+_LENGTH = len("2021-05-11T21:11:34.1506147Z")
+_SECONDS = len("2021-05-11T21:11:34")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_instant(text: str) -> Instant:
+    """Normalise a timestamp. Raises ValueError, with a reason fit for a dead letter."""
+    if len(text) == _LENGTH and text[-1] == "Z" and text[_SECONDS] == ".":
+        fraction = text[_SECONDS + 1 : -1]
+        if fraction.isascii() and fraction.isdigit():
+            return Instant(f"{_seconds(text[:_SECONDS])}.{fraction}Z")
+    match = _SYNTAX.fullmatch(text)
+    if match is None:
+        raise ValueError("not a timestamp of the form 2021-05-11T21:11:34.1506147Z")
+    date, minutes, seconds, fraction, offset = match.groups()
+    whole = _seconds(f"{date}T{minutes}:{seconds}", offset or "Z")
+    return Instant(f"{whole}.{(fraction or '')[:7]:0<7}Z")
+
+
+@lru_cache(maxsize=8192)  # events of one page share their seconds
+def _seconds(text: str, offset: str = "Z") -> str:
+    """`YYYY-MM-DDTHH:MM:SS` at `offset`, as the same in UTC."""
+    match = _SYNTAX.fullmatch(text)
+    if match is None:
+        raise ValueError("not a timestamp of the form 2021-05-11T21:11:34.1506147Z")
+    date, minutes, seconds = match.group(1, 2, 3)
+    if int(minutes[:2]) > 23:  # noqa: PLR2004 - Python 3.13 accepts 24:00, RFC 3339 does not
+        raise ValueError("hour must be in 0..23")
+    try:
+        minute = datetime.fromisoformat(f"{date}T{minutes}") - _offset(offset)
+    except OverflowError:
+        raise ValueError("the year leaves 0001..9999 when brought to UTC") from None
+    leap = seconds == "60" and (minute.hour, minute.minute) == (23, 59)
+    if int(seconds) > 59 and not leap:  # noqa: PLR2004 - seconds in a minute
+        raise ValueError("second must be in 0..59, or 60 at 23:59 UTC")
+    return f"{minute.isoformat(timespec='minutes')}:{seconds}"
+
+
+def _offset(text: str) -> timedelta:
+    if text in {"Z", "z"}:
+        return timedelta()
+    hours, minutes = int(text[1:3]), int(text[4:6])
+    if hours > 23 or minutes > 59:  # noqa: PLR2004 - RFC 3339 time-numoffset
+        raise ValueError("offset must be in -23:59..+23:59")
+    size = timedelta(hours=hours, minutes=minutes)
+    return -size if text[0] == "-" else size
+
+
+def instant_at(epoch: float) -> Instant:
+    """The instant `epoch` seconds after 1970, to the microsecond, kept within 0001..9999."""
+    try:
+        moment = _EPOCH + timedelta(seconds=epoch)
+    except OverflowError:
+        return LATEST if epoch > 0 else EARLIEST
+    return Instant(f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}0Z")
+
+
+def epoch_of(instant: Instant) -> float:
+    """Seconds after 1970. A leap second counts as the second after it."""
+    minute = datetime.fromisoformat(instant[:16]).replace(tzinfo=UTC)
+    return (minute - _EPOCH).total_seconds() + float(instant[17:-1])

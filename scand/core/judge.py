@@ -1,0 +1,59 @@
+"""Whether a well-formed event is applied: what the catalogue and the calendar say of it.
+
+| | open catalogue | strict catalogue |
+| --- | --- | --- |
+| unknown (Type, StatusCode), or no RunId | applied, counted | `not_in_catalogue` |
+
+| CreatedDateTimeUtc beyond now + max_future | |
+| --- | --- |
+| `order = "event_id"` | applied, counted |
+| `order = "created_at"` | `far_future`: it would be the parcel's latest for years |
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from scand.core.catalogue import Catalogue
+from scand.core.event import Reason, ScanEvent
+from scand.core.instant import instant_at
+
+FAR_FUTURE = "CreatedDateTimeUtc is further in the future than feed.max_future"
+
+
+@dataclass
+class Ruling:
+    """What was decided about some events: `oddities` counts what was applied all the same."""
+
+    accepted: list[ScanEvent] = field(default_factory=list)
+    turned: list[tuple[ScanEvent, Reason, str]] = field(default_factory=list)
+    oddities: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The rules in force; `max_future` in seconds."""
+
+    catalogue: Catalogue
+    max_future: float = 86400.0
+    future_is_fatal: bool = False
+
+    def rule(self, events: Iterable[ScanEvent], now: float) -> Ruling:
+        """Judge events at `now` (seconds since 1970)."""
+        ruling = Ruling()
+        horizon = instant_at(now + self.max_future)
+        for event in events:
+            oddity = self.catalogue.oddity(event)
+            if event.created_at > horizon:
+                fatal, reason, why = self.future_is_fatal, Reason.FAR_FUTURE, FAR_FUTURE
+            elif oddity is None:
+                ruling.accepted.append(event)
+                continue
+            else:
+                fatal, reason, why = self.catalogue.strict, Reason.NOT_IN_CATALOGUE, oddity
+            if fatal:
+                ruling.turned.append((event, reason, why))
+            else:
+                ruling.accepted.append(event)
+                ruling.oddities[why] += 1
+        return ruling

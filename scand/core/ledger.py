@@ -1,0 +1,149 @@
+"""The gap ledger: ids below the head that were not there when their successor was.
+
+A carrier that assigns ids before it commits its own transactions shows id 8 before id 7. Such an
+id is looked for until `late_window` has passed since its successor was first seen. It is given up
+only by a successful re-read begun after that; the clock alone gives nothing up.
+
+A gap is looked at again when its age has doubled: a late id is found within twice its lateness,
+and a gap costs about ten re-reads in all, however long the window. Everything is in seconds since
+1970: gaps outlive the process.
+"""
+
+import heapq
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+FIRST_LOOK = 1.0
+"""Seconds after which a new gap is looked at for the first time."""
+
+
+class Gap(NamedTuple):
+    """Ids `low`..`high`, missing since `since`."""
+
+    low: int
+    high: int
+    since: float
+
+
+class Outcome(StrEnum):
+    """How a gap ended."""
+
+    FILLED = "filled"
+    GIVEN_UP = "given_up"
+
+
+class Settled(NamedTuple):
+    """Ids `low`..`high` are missing no more."""
+
+    outcome: Outcome
+    low: int
+    high: int
+    since: float
+
+
+class LedgerChange(NamedTuple):
+    """What a page did to the ledger, to be committed with it."""
+
+    removed: Sequence[int] = ()
+    put: Sequence[Gap] = ()
+    settled: Sequence[Settled] = ()
+
+
+class GapLedger:
+    """The open gaps, disjoint, and when each is due."""
+
+    def __init__(self, gaps: Iterable[Gap], late_window: float) -> None:
+        self.late_window = late_window
+        self._lows: list[int] = []
+        self._gaps: dict[int, Gap] = {}
+        self._due: dict[int, float] = {}
+        self._queue: list[tuple[float, int]] = []  # entries that `_due` no longer confirms are void
+        self._forget()
+        for gap in gaps:
+            self._add(gap, gap.since + FIRST_LOOK)
+        self._forget()
+
+    def __len__(self) -> int:
+        return len(self._gaps)
+
+    def take_change(self) -> LedgerChange:
+        """What has changed since this was last asked."""
+        change = LedgerChange(sorted(self._removed), sorted(self._put.values()), self._settled)
+        self._forget()
+        return change
+
+    def open(self, low: int, high: int, now: float) -> None:
+        """Ids `low`..`high` are missing."""
+        self._add(Gap(low, high, now), now + FIRST_LOOK)
+
+    def fill(self, ids: Sequence[int], now: float) -> None:
+        """These ids, ascending, have been seen."""
+        if not self._lows:
+            return
+        top = self._gaps[self._lows[-1]].high
+        for seen in ids[: bisect_right(ids, top)]:
+            self._fill_one(seen, now)
+
+    def looked(self, low: int, high: int, begun: float) -> None:
+        """A request begun at `begun` has shown all that is visible in `low`..`high`."""
+        inside = self._lows[bisect_left(self._lows, low) : bisect_right(self._lows, high)]
+        for gap in [self._gaps[start] for start in inside]:
+            if gap.high > high:
+                continue
+            if begun >= gap.since + self.late_window:
+                self._remove(gap)
+                self._settled.append(Settled(Outcome.GIVEN_UP, *gap))
+            else:
+                self._schedule(gap, self._next_look_at(gap, begun))
+
+    def due(self, now: float, reach: int) -> tuple[int, int] | None:
+        """The ids to re-read now: a gap that is due, with its neighbours up to `reach` ids on."""
+        if self.next_look() > now:
+            return None
+        first = self._gaps[self._queue[0][1]]
+        last = self._gaps[self._lows[bisect_right(self._lows, first.low + reach) - 1]]
+        return first.low, min(last.high, max(first.high, first.low + reach))
+
+    def next_look(self) -> float:
+        """When the next gap is due; infinity when there is none."""
+        while self._queue and self._due.get(self._queue[0][1]) != self._queue[0][0]:
+            heapq.heappop(self._queue)
+        return self._queue[0][0] if self._queue else float("inf")
+
+    def _fill_one(self, seen: int, now: float) -> None:
+        at = bisect_right(self._lows, seen) - 1
+        if at < 0 or (gap := self._gaps[self._lows[at]]).high < seen:
+            return
+        self._remove(gap)
+        self._settled.append(Settled(Outcome.FILLED, seen, seen, gap.since))
+        for low, high in ((gap.low, seen - 1), (seen + 1, gap.high)):
+            if low <= high:
+                self._add(Gap(low, high, gap.since), self._next_look_at(gap, now))
+
+    def _next_look_at(self, gap: Gap, now: float) -> float:
+        age = max(now - gap.since, FIRST_LOOK)
+        return min(now + age, max(now, gap.since + self.late_window))
+
+    def _add(self, gap: Gap, due: float) -> None:
+        insort(self._lows, gap.low)
+        self._gaps[gap.low] = gap
+        self._schedule(gap, due)
+        self._put[gap.low] = gap
+        self._removed.discard(gap.low)
+
+    def _schedule(self, gap: Gap, due: float) -> None:
+        self._due[gap.low] = due
+        heapq.heappush(self._queue, (due, gap.low))
+
+    def _remove(self, gap: Gap) -> None:
+        del self._lows[bisect_left(self._lows, gap.low)]
+        del self._gaps[gap.low], self._due[gap.low]
+        self._put.pop(gap.low, None)
+        self._removed.add(gap.low)
+
+    def _forget(self) -> None:
+        self._removed: set[int] = set()
+        self._put: dict[int, Gap] = {}
+        self._settled: list[Settled] = []
