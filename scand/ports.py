@@ -3,8 +3,15 @@
 A `Feed` returns what happened as a value; an exception out of it is a bug or a cancellation.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from scand.core.coverage import Position
+from scand.core.event import Rejected, ScanEvent
+from scand.core.ledger import Gap, LedgerChange
+from scand.core.parcel import Change, ParcelState
+from scand.records import Record
 
 # --- Feed: the carrier's API -------------------------------------------------
 
@@ -38,7 +45,7 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """429, or 503 with Retry-After: wait `retry_after` seconds (None: not told), nothing is wrong."""
+    """429, or 503 with Retry-After: wait `retry_after` seconds, or as long as usual."""
 
     reason: str
     retry_after: float | None
@@ -73,4 +80,78 @@ class Feed(Protocol):
 
     async def ask(self, request: Request) -> Outcome:
         """One request, bounded in time and size. Never raises for what the carrier does."""
+        ...
+
+
+# --- Store: what is kept -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where to go on from; `position` is None in a store that has seen nothing."""
+
+    position: Position | None
+    gaps: Sequence[Gap]
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One page, judged and folded: what a commit makes durable.
+
+    `parcels` is the fold of `events`; `body` is the page as served, for the raw bytes of an event
+    that turns out to be in conflict with a committed one.
+    """
+
+    events: Sequence[ScanEvent]
+    parcels: Mapping[int, ParcelState]
+    rejected: Sequence[Rejected]
+    asked_from: int
+    body: bytes
+    position: Position
+    ledger: LedgerChange
+    history: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a commit did. `applied` + `duplicates` + `conflicts` is the number of events given."""
+
+    applied: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    dead_letters: int = 0
+    milestones: Sequence[tuple[int, Change]] = field(default=())
+
+
+class Store(Protocol):
+    """Where events and parcels are kept. One writer at a time."""
+
+    async def load(self) -> Checkpoint:
+        """The durable position."""
+        ...
+
+    async def commit(self, pages: Sequence[PageResult]) -> Receipt:
+        """Make pages durable, all of them or none; returns after the disk has them.
+
+        Cannot be cancelled half way: cancellation takes effect after the outcome is known.
+        """
+        ...
+
+
+# --- the rest of the world ---------------------------------------------------
+
+
+class Clock(Protocol):
+    """The time of day. Durations are measured with `trio.current_time` instead."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+
+class Observer(Protocol):
+    """Told what happens; must not block or raise."""
+
+    def __call__(self, record: Record) -> None:
+        """Take one record."""
         ...

@@ -1,0 +1,99 @@
+"""What scand reports about itself: frozen records, given to an `Observer`.
+
+Actors import no logging, metrics or tracing library; they say what happened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageFetched:
+    """A page was read. `newest` is the epoch second of its newest event, None without one."""
+
+    from_id: int
+    events: int
+    rejected: int
+    seconds: float
+    cursor: int
+    at_head: bool
+    reread: bool
+    gaps: int
+    newest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """A request brought no page: `kind` is the outcome's name; the next try is in `wait` s."""
+
+    kind: str
+    reason: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """The circuit breaker went from `old` to `new`: closed, open or half-open."""
+
+    old: str
+    new: str
+    reopens_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRejected:
+    """Events became dead letters, by reason."""
+
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OddEvents:
+    """Events were applied that the catalogue does not know, by what is odd about them."""
+
+    oddities: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction is durable."""
+
+    pages: int
+    applied: int
+    duplicates: int
+    conflicts: int
+    dead_letters: int
+    milestones: int
+    cursor: int
+    gaps_filled: int
+    gaps_given_up: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFailed:
+    """A supervised child crashed and is started again in `wait` seconds."""
+
+    child: str
+    causes: Sequence[str]
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The daemon started, went on from a cursor, drains, or stopped."""
+
+    event: str
+    details: Mapping[str, object]
+
+
+Record = (
+    PageFetched
+    | FetchFailed
+    | BreakerChanged
+    | EventsRejected
+    | OddEvents
+    | Committed
+    | ChildFailed
+    | Lifecycle
+)

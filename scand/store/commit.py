@@ -1,0 +1,187 @@
+"""The one transaction that moves everything: journal, parcels, dead letters, gaps, cursor.
+
+It reads before it writes, under the write lock: which of the ids are in the journal already, and
+what is known of the parcels. The join is `core.parcel`'s; SQL only stores its result.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Any
+
+import msgspec
+
+from scand.core.coverage import Position
+from scand.core.decode import raws_of
+from scand.core.event import Reason, Rejected, ScanEvent
+from scand.core.ledger import Gap, LedgerChange
+from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
+from scand.ports import Checkpoint, PageResult, Receipt
+from scand.store.rows import (
+    EVENT_COLUMNS,
+    PARCEL_COLUMNS,
+    event_from_row,
+    parcel_from_row,
+    parcel_row,
+)
+from scand.store.transaction import Statement, Transaction, bulk
+
+_INSERT_EVENTS = (
+    f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at)"
+)
+_INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
+_UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}" for column in PARCEL_COLUMNS[1:]
+)
+_INSERT_DEAD_LETTERS = (
+    "INSERT INTO dead_letters"
+    " (identity, event_id, reason, detail, raw, asked_from, first_seen, last_seen)"
+)
+_COUNT_DEAD_LETTERS = (
+    "ON CONFLICT (identity) DO UPDATE SET attempts = attempts + 1, last_seen = excluded.last_seen,"
+    " reason = excluded.reason, detail = excluded.detail, raw = excluded.raw"
+)
+
+
+def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Receipt]:
+    """Make `pages` durable, in order, at `now` (seconds since 1970)."""
+    recorded_at = int(now * 1000)
+    events = list(chain.from_iterable(page.events for page in pages))
+    fresh, conflicts = yield from _deduplicate(events)
+    if len(fresh) == len(events):
+        delta = merge(chain.from_iterable(page.parcels.items() for page in pages), key)
+    else:
+        delta = fold(fresh, key)
+    milestones = yield from _write_parcels(delta, key)
+    yield from _write_events(fresh, milestones, recorded_at)
+    dead = [(page.asked_from, rejected) for page in pages for rejected in page.rejected]
+    dead += _conflicts(pages, conflicts)
+    yield from _write_dead_letters(dead, recorded_at)
+    for page in pages:
+        yield from _write_ledger(page.ledger, recorded_at)
+    yield from _write_position(pages)
+    return Receipt(
+        applied=len(fresh),
+        duplicates=len(events) - len(fresh) - len(conflicts),
+        conflicts=len(conflicts),
+        dead_letters=len(dead),
+        milestones=list(milestones.items()),
+    )
+
+
+def _deduplicate(
+    events: Sequence[ScanEvent],
+) -> Transaction[tuple[Sequence[ScanEvent], Sequence[ScanEvent]]]:
+    """The events not yet in the journal, each once, and those whose id means another event."""
+    ((highest,),) = yield Statement("SELECT coalesce(max(event_id), 0) FROM journal")
+    ascending = all(one.event_id < other.event_id for one, other in pairwise(events))
+    if ascending and (not events or events[0].event_id > highest):
+        return events, []
+    ids = msgspec.json.encode([event.event_id for event in events]).decode()
+    rows = yield Statement(
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM journal"  # noqa: S608 - constant names
+        " WHERE event_id IN (SELECT value FROM json_each(?))",
+        [ids],
+    )
+    known = {event.event_id: event for event in map(event_from_row, rows)}
+    fresh, conflicts = [], []
+    for event in events:
+        first = known.setdefault(event.event_id, event)
+        if first is event:
+            fresh.append(event)
+        elif first != event:
+            conflicts.append(event)
+    return fresh, conflicts
+
+
+def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[dict[int, Change]]:
+    """Join `delta` into the parcels; returns the milestones by the event that caused each."""
+    if not delta:
+        return {}
+    ids = msgspec.json.encode(list(delta)).decode()
+    rows = yield Statement(
+        # one row of JSON: fetching row by row pays for the interpreter's lock, see `bulk`
+        f"SELECT json_group_array(json_array({', '.join(PARCEL_COLUMNS)})) FROM parcels"  # noqa: S608
+        " WHERE parcel_id IN (SELECT value FROM json_each(?))",
+        [ids],
+    )
+    before = dict(map(parcel_from_row, msgspec.json.decode(rows[0][0])))
+    milestones: dict[int, Change] = {}
+    written = []
+    for parcel_id, state in delta.items():
+        old = before.get(parcel_id)
+        new = state if old is None else join(old, state, key)
+        for change in changes(old, new):
+            milestones[change.mark.event_id] = change
+        written.append(parcel_row(parcel_id, new))
+    yield from bulk(_INSERT_PARCELS, written, _UPDATE_PARCELS)
+    return milestones
+
+
+def _write_events(
+    events: Iterable[ScanEvent], milestones: Mapping[int, Change], recorded_at: int
+) -> Transaction[None]:
+    rows: list[Sequence[Any]] = []
+    for event in events:
+        change = milestones.get(event.event_id)
+        milestone = change and change.milestone.value
+        corrects = change and change.old and change.old.created_at
+        rows.append((*msgspec.structs.astuple(event), milestone, corrects, recorded_at))
+    yield from bulk(_INSERT_EVENTS, rows)
+
+
+def _conflicts(
+    pages: Iterable[PageResult], events: Sequence[ScanEvent]
+) -> Iterator[tuple[int, Rejected]]:
+    detail = "another event was committed under this EventId before"
+    for page in pages:
+        if found := [event for event in events if event in page.events]:
+            raws = raws_of(page.body)
+            for event in found:
+                rejected = Rejected(Reason.CONFLICT, detail, raws[event], event.event_id)
+                yield page.asked_from, rejected
+
+
+def _write_dead_letters(
+    letters: Iterable[tuple[int, Rejected]], recorded_at: int
+) -> Transaction[None]:
+    latest = {letter.identity: (asked_from, letter) for asked_from, letter in letters}
+    rows = [
+        (
+            identity,
+            letter.event_id,
+            letter.reason.value,
+            letter.detail,
+            letter.raw,
+            asked_from,
+            recorded_at,
+            recorded_at,
+        )
+        for identity, (asked_from, letter) in latest.items()
+    ]
+    yield from bulk(_INSERT_DEAD_LETTERS, rows, _COUNT_DEAD_LETTERS)
+
+
+def _write_ledger(change: LedgerChange, recorded_at: int) -> Transaction[None]:
+    if change.removed:
+        ids = msgspec.json.encode(change.removed).decode()
+        yield Statement("DELETE FROM gaps WHERE low IN (SELECT value FROM json_each(?))", [ids])
+    replace = "ON CONFLICT (low) DO UPDATE SET high = excluded.high, since = excluded.since"
+    yield from bulk("INSERT INTO gaps (low, high, since)", change.put, replace)
+    settled = [(*gap, recorded_at) for gap in change.settled]
+    yield from bulk("INSERT INTO settled_gaps (outcome, low, high, since, settled_at)", settled)
+
+
+def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
+    position = pages[-1].position
+    yield Statement(
+        "UPDATE feed SET cursor = ?, anchored = ?, missing_history = missing_history + ?",
+        [position.cursor, position.anchored, sum(page.history for page in pages)],
+    )
+
+
+def load() -> Transaction[Checkpoint]:
+    """Where the last commit left off."""
+    ((cursor, anchored),) = yield Statement("SELECT cursor, anchored FROM feed")
+    gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
+    position = None if cursor is None else Position(cursor, anchored=bool(anchored))
+    return Checkpoint(position, [Gap(*row) for row in gaps])

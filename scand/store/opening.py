@@ -1,0 +1,171 @@
+"""Making a database file ready: whose it is, which schema it has, who may write it."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from scand.core.errors import StoreError
+
+APPLICATION_ID = 0x5343414E
+"""`SCAN`, in the header of every scand database."""
+
+OLDEST_SQLITE = (3, 37, 0)
+"""The first release with STRICT tables."""
+
+Warn = Callable[[str, dict[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose feed a store holds. All but `url` must stay what they were: carriers move."""
+
+    name: str
+    id_kind: str
+    order: str
+    url: str
+
+
+@contextmanager
+def instance_lock(path: Path) -> Iterator[None]:
+    """Hold the right to write the store at `path`. Raises StoreError if another process does."""
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"{lock_path}: {error.strerror}",
+            f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
+        ) from None
+    with open(descriptor, "r+", encoding="ascii") as lock:  # noqa: PTH123 - a descriptor
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{path} is in use by another scand (pid {lock.read().strip() or 'unknown'})",
+                "stop that one, or give this one a store.path of its own",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def holder(path: Path) -> int | None:
+    """The pid of the scand that holds the store at `path`, or None."""
+    try:
+        with path.with_name(path.name + ".lock").open(encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read().strip() or 0)
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def prepare(path: Path, identity: Identity) -> str | None:
+    """Create, migrate and check the database. Returns the former url if that has changed.
+
+    Raises StoreError. Blocks: a migration of a large store takes its time.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old", "scand needs SQLite 3.37 or newer"
+        )
+    try:
+        with closing(connect(path)) as connection:
+            _migrate(connection, path)
+            return _identify(connection, identity)
+    except sqlite3.Error as error:
+        raise explain(path, error) from None
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that may write: WAL, durable at every commit, transactions left to us."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+PRAGMAS = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged commits at a power cut
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a database that is scand's. Raises StoreError for any other."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
+        raise StoreError(
+            f"{path} is an SQLite database, but not one of scand's", "point store.path elsewhere"
+        )
+    if version > len(migrations()):
+        raise StoreError(
+            f"{path} has schema {version}; this scand knows schemas up to {len(migrations())}",
+            "install the scand that wrote it, or a newer one",
+        )
+    return int(version)
+
+
+def migrations() -> list[str]:
+    """The SQL of each step, in order; step N leads to schema N."""
+    folder = files("scand.store") / "migrations"
+    scripts = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda i: i.name
+    )
+    return [script.read_text(encoding="utf-8") for script in scripts]
+
+
+def explain(path: Path, error: sqlite3.Error) -> StoreError:
+    """An SQLite error while opening, in an operator's words."""
+    text = str(error)
+    if "not a database" in text:
+        return StoreError(f"{path} is not an SQLite database", "point store.path elsewhere")
+    if "unable to open" in text:
+        reason = "no such file" if not path.exists() else "no permission, or not a file"
+        return StoreError(f"{path} cannot be opened: {reason}", "check store.path and its owner")
+    if "readonly" in text:
+        return StoreError(f"{path} cannot be written", "check its owner and mode, and its folder's")
+    return StoreError(f"{path}: {text}", "keep the file: it is needed to find out what happened")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    present = check(connection, path)
+    for version, script in enumerate(migrations()[present:], present + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {version}; COMMIT;"
+        )
+
+
+def _identify(connection: sqlite3.Connection, identity: Identity) -> str | None:
+    row = connection.execute('SELECT name, id_kind, "order", url FROM feed').fetchone()
+    if row is None:
+        connection.execute(
+            'INSERT INTO feed (one, name, id_kind, "order", url) VALUES (1, ?, ?, ?, ?)',
+            (identity.name, identity.id_kind, identity.order, identity.url),
+        )
+        return None
+    stored = Identity(*row)
+    for setting in ("name", "id_kind", "order"):
+        was, now = getattr(stored, setting), getattr(identity, setting)
+        if was != now:
+            raise StoreError(
+                f"this store was written with feed.{setting} = {was!r}, not {now!r}",
+                f"set feed.{setting} back, or start a new store under another store.path",
+            )
+    if stored.url == identity.url:
+        return None
+    connection.execute("UPDATE feed SET url = ?", (identity.url,))
+    return stored.url

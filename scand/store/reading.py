@@ -1,0 +1,206 @@
+"""Reading a store beside its daemon: never in its way, never half of a transaction.
+
+Readers open the file read-only and read in chunks, so that a long export neither blocks the
+writer nor keeps the write-ahead log from being checkpointed.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from scand.core.errors import StoreError
+from scand.core.event import ScanEvent
+from scand.core.parcel import ORDERS, Key, ParcelState
+from scand.store.opening import check, explain, migrations
+from scand.store.rows import EVENT_COLUMNS, PARCEL_COLUMNS, event_from_row, parcel_from_row
+
+CHUNK = 5_000
+"""Rows read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """A row of the journal."""
+
+    seq: int
+    event: ScanEvent
+    milestone: str | None
+    corrects: str | None
+
+
+class Reader:
+    """Queries over one read-only connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def key(self) -> Key:
+        """The order in which this store folds."""
+        ((order,),) = self._rows('SELECT "order" FROM feed')
+        return ORDERS[order]
+
+    def summary(self) -> dict[str, Any]:
+        """The durable part of `scand status`."""
+        (feed,) = self._rows("SELECT name, url, cursor, missing_history FROM feed")
+        name, url, cursor, missing_history = feed
+        newest = self._rows(
+            "SELECT event_id, created_at, recorded_at FROM journal ORDER BY seq DESC LIMIT 1"
+        )
+        return {
+            "feed": {"name": name, "url": url},
+            "cursor": cursor,
+            "events": self._one("SELECT count(*) FROM journal"),
+            "parcels": self._one("SELECT count(*) FROM parcels"),
+            "last_event": dict(
+                zip(("event_id", "created_at", "recorded_at"), newest[0], strict=True)
+            )
+            if newest
+            else None,
+            "gaps": {
+                "open": self._one("SELECT count(*) FROM gaps"),
+                "open_ids": self._one("SELECT coalesce(sum(high - low + 1), 0) FROM gaps"),
+                "filled_ids": self._settled("filled"),
+                "given_up_ids": self._settled("given_up"),
+                "history_ids": missing_history,
+            },
+            "dead_letters": {
+                "open": self._one("SELECT count(*) FROM dead_letters WHERE state = 'open'"),
+                "by_reason": dict(
+                    self._rows(
+                        "SELECT reason, count(*) FROM dead_letters WHERE state = 'open'"
+                        " GROUP BY reason ORDER BY reason"
+                    )
+                ),
+            },
+        }
+
+    def parcel(self, parcel_id: int) -> ParcelState | None:
+        """The state of one parcel."""
+        rows = self._rows(f"SELECT {_PARCEL} FROM parcels WHERE parcel_id = ?", parcel_id)
+        return parcel_from_row(rows[0])[1] if rows else None
+
+    def history(self, parcel_id: int) -> list[Journaled]:
+        """The events of one parcel, in commit order."""
+        sql = f"SELECT {_JOURNAL} FROM journal WHERE parcel_id = ? ORDER BY seq"
+        return [_journaled(row) for row in self._rows(sql, parcel_id)]
+
+    def parcels(self) -> Iterator[tuple[int, ParcelState]]:
+        """All parcels, by ParcelId."""
+        sql = f"SELECT {_PARCEL} FROM parcels WHERE parcel_id > ? ORDER BY parcel_id LIMIT ?"
+        for row in self._chunks(sql):
+            yield parcel_from_row(row)
+
+    def journal(self) -> Iterator[Journaled]:
+        """All events, in commit order."""
+        sql = f"SELECT {_JOURNAL} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+        for row in self._chunks(sql):
+            yield _journaled(row)
+
+    def events_of_parcels(self, after: int, up_to: int) -> list[ScanEvent]:
+        """The events of the parcels with `after` < ParcelId <= `up_to`."""
+        sql = f"SELECT {_EVENT} FROM journal WHERE parcel_id > ? AND parcel_id <= ?"
+        return [event_from_row(row) for row in self._rows(sql, after, up_to)]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads in the block see one state of the store."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _chunks(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Rows in the order of their first column, a chunk per query."""
+        last = 0
+        while rows := self._rows(sql, last, CHUNK):
+            yield from rows
+            last = rows[-1][0]
+
+    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def _one(self, sql: str) -> int:
+        ((value,),) = self._rows(sql)
+        return int(value)
+
+    def _settled(self, outcome: str) -> int:
+        sql = "SELECT coalesce(sum(high - low + 1), 0) FROM settled_gaps WHERE outcome = ?"
+        ((count,),) = self._rows(sql, outcome)
+        return int(count)
+
+
+_EVENT = ", ".join(EVENT_COLUMNS)
+_PARCEL = ", ".join(PARCEL_COLUMNS)
+_JOURNAL = f"seq, {_EVENT}, milestone, corrects"
+
+
+def _journaled(row: tuple[Any, ...]) -> Journaled:
+    seq, *event, milestone, corrects = row
+    return Journaled(seq, event_from_row(event), milestone, corrects)
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[Reader]:
+    """Open a store for reading. Raises StoreError, also for what happens while it is read."""
+    if not path.exists():
+        raise StoreError(f"{path}: no such file", "no scand has run with this store.path yet")
+    try:
+        with closing(_connect(path)) as connection:
+            version = check(connection, path)
+            if version < len(migrations()):
+                raise StoreError(
+                    f"{path} has schema {version}; this scand reads schema {len(migrations())}",
+                    "start the daemon once: it brings the store up to date",
+                )
+            yield Reader(connection)
+    except sqlite3.Error as error:
+        raise explain(path, error) from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema")
+    except sqlite3.OperationalError:
+        # In a folder that may not be written, a store at rest can be read as it stands.
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        connection.close()
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def parcel_document(parcel_id: int, state: ParcelState) -> dict[str, Any]:
+    """A parcel as `scand parcel --json` and `scand export parcels` print it."""
+    latest = state.latest
+    return {
+        "parcel_id": parcel_id,
+        "latest": {
+            "event_id": latest.event_id,
+            "type": latest.type,
+            "status_code": latest.status_code,
+            "created_at": latest.created_at,
+            "run_id": latest.run_id,
+        },
+        "picked_up_at": state.picked_up and state.picked_up.created_at,
+        "delivered_at": state.delivered and state.delivered.created_at,
+    }
+
+
+def event_document(row: Journaled) -> dict[str, Any]:
+    """An event as `scand export events` prints it."""
+    return {
+        "seq": row.seq,
+        **msgspec.structs.asdict(row.event),
+        "milestone": row.milestone,
+        "corrects": row.corrects,
+    }

@@ -1,0 +1,55 @@
+"""Between structs and table rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scand.core.event import ScanEvent
+from scand.core.parcel import Mark, ParcelState
+
+EVENT_COLUMNS = ScanEvent.__struct_fields__
+"""The journal's columns of an event: its fields, in their order."""
+
+PARCEL_COLUMNS = (
+    "parcel_id",
+    "event_id",
+    "type",
+    "created_at",
+    "status_code",
+    "run_id",
+    "picked_up_event_id",
+    "picked_up_at",
+    "delivered_event_id",
+    "delivered_at",
+)
+
+
+def event_from_row(row: Sequence[Any]) -> ScanEvent:
+    """A row of EVENT_COLUMNS."""
+    return ScanEvent(*row)
+
+
+def parcel_row(parcel_id: int, state: ParcelState) -> Sequence[Any]:
+    """A row of PARCEL_COLUMNS."""
+    latest = state.latest
+    return (
+        parcel_id,
+        latest.event_id,
+        latest.type,
+        latest.created_at,
+        latest.status_code,
+        latest.run_id,
+        *(state.picked_up or _NO_MARK),
+        *(state.delivered or _NO_MARK),
+    )
+
+
+_NO_MARK = (None, None)
+
+
+def parcel_from_row(row: Sequence[Any]) -> tuple[int, ParcelState]:
+    """A row of PARCEL_COLUMNS, as ParcelId and state."""
+    parcel_id, event_id, kind, created_at, status_code, run_id, *marks = row
+    latest = ScanEvent(event_id, parcel_id, kind, created_at, status_code, run_id)
+    picked_up = Mark(*marks[:2]) if marks[0] is not None else None
+    delivered = Mark(*marks[2:]) if marks[2] is not None else None
+    return parcel_id, ParcelState(latest, picked_up, delivered)

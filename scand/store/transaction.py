@@ -1,0 +1,67 @@
+"""A transaction as a generator: it yields statements and is sent their rows.
+
+So one text of it runs on aiosqlite in production and on sqlite3 in a simulation, and the
+connection behind it can be made to fail between any two statements.
+"""
+
+import sqlite3
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+Result = TypeVar("Result")
+Row = Sequence[Any]
+
+MAX_PARAMETERS = 32_766
+"""SQLITE_MAX_VARIABLE_NUMBER of every SQLite since 3.32."""
+
+
+class Statement(NamedTuple):
+    """SQL and the values of its parameters."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+Transaction = Generator[Statement, list[Row], Result]
+
+
+def run(connection: sqlite3.Connection, transaction: Transaction[Result]) -> Result:
+    """Run a transaction in this thread, on a connection in autocommit mode."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = _drive(connection, transaction)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLITE_FULL and others have rolled back already
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _drive(connection: sqlite3.Connection, transaction: Transaction[Result]) -> Result:
+    rows: list[Row] | None = None
+    while True:
+        try:
+            statement = transaction.send(rows)  # type: ignore[arg-type]  # None starts it
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        rows = connection.execute(*statement).fetchall()
+
+
+def bulk(head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> Transaction[None]:
+    """INSERT many rows with few statements: `head` VALUES (...), (...) `tail`.
+
+    sqlite3 gives up and takes back the interpreter's lock at every step of a statement. A row per
+    step lets a busy event loop delay each row by a switch interval; measured with one, 1,000 rows
+    per statement are written 50 times as fast as with executemany.
+    """
+    if not rows:
+        return
+    width = len(rows[0])
+    most = MAX_PARAMETERS // width
+    values = f"({','.join('?' * width)})"
+    for start in range(0, len(rows), most):
+        chunk = rows[start : start + most]
+        sql = f"{head} VALUES {','.join([values] * len(chunk))} {tail}"
+        yield Statement(sql, [value for row in chunk for value in row])
