@@ -1,0 +1,38 @@
+"""The command line: one command per file, each a function that `main` knows by name."""
+
+import sys
+
+import typer
+
+from scand.cli import check_config, demo, export, parcel, run, simulate, status, verify
+from scand.core.errors import OperatorError, ScandError
+
+app = typer.Typer(
+    help="Follow a carrier's scan event feed, and always know where every parcel is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("check-config")(check_config.check_config)
+app.command("simulate")(simulate.simulate)
+app.command("status")(status.status)
+app.command("parcel")(parcel.parcel)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+
+
+def main() -> None:
+    """Run a command; a mistake of the user's is one clear message, never a traceback."""
+    try:
+        app()
+    except ScandError as error:
+        print(f"scand: {error}", file=sys.stderr)
+        if isinstance(error, OperatorError) and error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        sys.exit(1)

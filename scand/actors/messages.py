@@ -1,0 +1,47 @@
+"""What the actors hand to each other: pages and slices, never single events.
+
+A channel operation costs about as much as folding ten events; per page, it costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scand.core.coverage import Position
+from scand.core.event import Rejected, ScanEvent
+from scand.core.ledger import LedgerChange
+from scand.core.parcel import ParcelState
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer of the carrier, read, and what it means for the feed's coverage.
+
+    `sequence` numbers the pages of one generation from 0; `body` is the page as served.
+    """
+
+    sequence: int
+    events: Sequence[ScanEvent]
+    rejected: Sequence[Rejected]
+    asked_from: int
+    body: bytes
+    position: Position
+    ledger: LedgerChange
+    history: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The events of a page that belong to one shard; may be empty."""
+
+    page: Page
+    events: Sequence[ScanEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A shard's answer to its slice: what is accepted, folded, and what is not."""
+
+    page: Page
+    accepted: Sequence[ScanEvent]
+    parcels: Mapping[int, ParcelState]
+    rejected: Sequence[Rejected]

@@ -1,0 +1,100 @@
+"""The checkpoint writer: whatever is complete when the store is free goes into one transaction.
+
+So a page is committed at once while the feed is slow, and many together while it is fast, without
+a timer. What waits meanwhile waits in the channels, whose bounds stand in `runtime.ingest`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import trio
+
+from scand.actors.messages import Folded
+from scand.core.event import Reason
+from scand.core.frontier import Frontier
+from scand.core.ledger import Outcome, Settled
+from scand.core.parcel import Key, merge
+from scand.ports import Observer, PageResult, Receipt, Store
+from scand.records import Committed, EventsRejected
+
+MAX_PAGES = 64
+"""Pages in one transaction at the most: it bounds how long a commit takes."""
+
+
+async def write(
+    results: trio.MemoryReceiveChannel[Folded],
+    store: Store,
+    shards: int,
+    key: Key,
+    observer: Observer,
+) -> None:
+    """Commit pages in the order of the feed, until `results` ends."""
+    frontier: Frontier[Folded] = Frontier(shards)
+    async with results:
+        async for folded in results:
+            frontier.add(folded.page.sequence, folded)
+            _take_waiting(results, frontier)
+            ready = frontier.ready()
+            for start in range(0, len(ready), MAX_PAGES):
+                pages = [assemble(parts, key) for parts in ready[start : start + MAX_PAGES]]
+                begun = trio.current_time()
+                receipt = await store.commit(pages)
+                _report(pages, receipt, trio.current_time() - begun, observer)
+
+
+def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier[Folded]) -> None:
+    try:
+        while True:
+            folded = results.receive_nowait()
+            frontier.add(folded.page.sequence, folded)
+    except (trio.WouldBlock, trio.EndOfChannel):
+        return
+
+
+def assemble(parts: Sequence[Folded], key: Key) -> PageResult:
+    """Put the shards' answers to one page together again, in the order of the page."""
+    page = parts[0].page
+    events = page.events
+    if any(part.rejected for part in parts):
+        accepted = {id(event) for part in parts for event in part.accepted}
+        events = [event for event in events if id(event) in accepted]
+    return PageResult(
+        events=events,
+        parcels=merge(chain.from_iterable(part.parcels.items() for part in parts), key),
+        rejected=[*page.rejected, *chain.from_iterable(part.rejected for part in parts)],
+        asked_from=page.asked_from,
+        body=page.body,
+        position=page.position,
+        ledger=page.ledger,
+        history=page.history,
+    )
+
+
+def _report(
+    pages: Sequence[PageResult], receipt: Receipt, seconds: float, observer: Observer
+) -> None:
+    settled = [gap for page in pages for gap in page.ledger.settled]
+    observer(
+        Committed(
+            pages=len(pages),
+            applied=receipt.applied,
+            duplicates=receipt.duplicates,
+            conflicts=receipt.conflicts,
+            dead_letters=receipt.dead_letters,
+            milestones=len(receipt.milestones),
+            cursor=pages[-1].position.cursor,
+            gaps_filled=_ids(gap for gap in settled if gap.outcome is Outcome.FILLED),
+            gaps_given_up=_ids(gap for gap in settled if gap.outcome is Outcome.GIVEN_UP),
+            seconds=seconds,
+        )
+    )
+    reasons = Counter(rejected.reason for page in pages for rejected in page.rejected)
+    if receipt.conflicts:
+        reasons[Reason.CONFLICT] += receipt.conflicts
+    if reasons:
+        observer(EventsRejected({reason.value: count for reason, count in reasons.items()}))
+
+
+def _ids(gaps: Iterable[Settled]) -> int:
+    return sum(gap.high - gap.low + 1 for gap in gaps)

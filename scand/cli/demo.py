@@ -1,0 +1,5 @@
+"""`scand demo`"""
+
+
+def demo() -> None:
+    """x"""

@@ -1,0 +1,53 @@
+"""`scand parcel`: where a parcel is, and how it came there."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scand.cli.options import ConfigOption, JsonOption
+from scand.config import load, locate
+from scand.core.errors import ScandError
+from scand.core.parcel import ParcelState
+from scand.store.reading import Journaled, event_document, open_reader, parcel_document
+
+
+def parcel(
+    parcel_id: Annotated[int, typer.Argument(metavar="ID", help="The ParcelId.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the state and the history of one parcel."""
+    with open_reader(load(locate(config)).store.path) as reader:
+        state, history = reader.parcel(parcel_id), reader.history(parcel_id)
+    if state is None:
+        raise ScandError(f"parcel {parcel_id} is not known")
+    if as_json:
+        document = parcel_document(parcel_id, state)
+        document["history"] = [event_document(row) for row in history]
+        typer.echo(json.dumps(document))
+    else:
+        _show(parcel_id, state, history)
+
+
+def _show(parcel_id: int, state: ParcelState, history: list[Journaled]) -> None:
+    latest = state.latest
+    console = Console()
+    console.print(f"parcel {parcel_id}: {latest.type} {latest.status_code}".rstrip(), markup=False)
+    for name, mark in (("picked up", state.picked_up), ("delivered", state.delivered)):
+        console.print(f"{name:9}  {mark.created_at if mark else '-'}", markup=False)
+    table = Table("created at", "event", "type", "status", "run", "", box=None)
+    for row in sorted(history, key=lambda row: (row.event.created_at, row.event.event_id)):
+        event, milestone = row.event, row.milestone or ""
+        note = f"{milestone}, corrects {row.corrects}" if row.corrects else milestone
+        table.add_row(
+            event.created_at,
+            str(event.event_id),
+            event.type,
+            event.status_code,
+            event.run_id or "-",
+            note,
+        )
+    console.print(table)

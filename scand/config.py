@@ -1,0 +1,297 @@
+"""The configuration: one frozen section per component, validated whole.
+
+Precedence: environment (`SCAND_FEED__URL`), then the TOML file, then the defaults here, which are
+the only ones. `config/scand.toml` shows them all.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from scand.core.catalogue import SHIPPED, Catalogue
+from scand.core.errors import ConfigurationError
+from scand.core.event import MAX_ID
+from scand.core.parcel import Order
+
+DEFAULT_PATH = Path("/etc/scand/scand.toml")
+PREFIX = "SCAND_"
+_NOT_SETTINGS = {"SCAND_CONFIG"}
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)", re.ASCII)
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def parse_duration(text: object) -> float:
+    """`250ms`, `5s`, `2m`, `1h`, `90d` -> seconds."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a duration is text such as "250ms", "5s", "2m", "1h" or "90d"')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds -> the shortest text that `parse_duration` reads back."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
+def parse_size(text: object) -> int:
+    """`32MiB` -> bytes."""
+    match = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a size is text such as "64KiB" or "32MiB"')
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def format_size(size: int) -> str:
+    """Bytes -> the shortest text that `parse_size` reads back."""
+    unit = max((unit for unit in _BYTES if size % _BYTES[unit] == 0), key=_BYTES.__getitem__)
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+Duration = Annotated[
+    float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, return_type=str)]
+
+
+def _check_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an http:// or https:// address is needed, with a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("no user or password belongs in the address: use feed.token_file")
+    if parts.query or parts.fragment:
+        raise ValueError("no ? or # belongs in the address: FromEventId and Limit are added to it")
+    return text
+
+
+def _check_entry(text: str) -> str:
+    if not text.partition("/")[0].strip():
+        raise ValueError('an entry is "TYPE" or "TYPE/STATUS_CODE"')
+    return text
+
+
+class Section(BaseModel):
+    """Strict, closed, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Breaker(Section):
+    """`[feed.breaker]`"""
+
+    failures: Annotated[int, Field(ge=1)] = 5
+    reset_after: PositiveDuration = 30.0
+
+
+class Retry(Section):
+    """`[feed.retry]`"""
+
+    base: PositiveDuration = 0.25
+    cap: PositiveDuration = 60.0
+    retry_after_cap: PositiveDuration = 900.0
+    refused_pause: PositiveDuration = 60.0
+
+
+class Feed(Section):
+    """`[feed]`"""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "carrier"
+    url: Annotated[str, BeforeValidator(_check_url)]
+    limit: Annotated[int, Field(ge=1, le=100_000)] = 100
+    poll_interval: PositiveDuration = 2.0
+    timeout: PositiveDuration = 30.0
+    max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
+    token_file: Path | None = None
+    id_kind: Literal["integer"] = "integer"
+    order: Order = "event_id"
+    start_from: Annotated[int, Field(ge=1, le=MAX_ID)] | Literal["head"] = 1
+    from_id: Annotated[
+        Literal["auto", "inclusive", "exclusive"], Field(alias="from", serialization_alias="from")
+    ] = "auto"
+    late_window: Duration = 600.0
+    max_id_jump: Annotated[int, Field(ge=1)] = 10_000_000
+    max_future: Duration = 86400.0
+    catch_up_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    breaker: Breaker = Breaker()
+    retry: Retry = Retry()
+
+
+class CatalogueSection(Section):
+    """`[catalogue]`"""
+
+    mode: Literal["open", "strict"] = "open"
+    known: tuple[Annotated[str, BeforeValidator(_check_entry)], ...] = SHIPPED
+
+    def build(self) -> Catalogue:
+        """The catalogue that these settings describe."""
+        return Catalogue.of(self.known, strict=self.mode == "strict")
+
+
+class Processors(Section):
+    """`[processors]`"""
+
+    shards: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class Store(Section):
+    """`[store]`"""
+
+    path: Path = Path("/var/lib/scand/scand.db")
+
+
+class Supervisor(Section):
+    """`[supervisor]`"""
+
+    intensity: Annotated[int, Field(ge=0)] = 5
+    period: PositiveDuration = 60.0
+    drain_timeout: Duration = 20.0
+
+
+class Admin(Section):
+    """`[admin]`"""
+
+    listen: str = "127.0.0.1:9464"
+    socket: Path | None = None
+
+
+class Logs(Section):
+    """`[logs]`"""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Config(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
+    )
+
+    feed: Feed
+    catalogue: CatalogueSection = CatalogueSection()
+    processors: Processors = Processors()
+    store: Store = Store()
+    supervisor: Supervisor = Supervisor()
+    admin: Admin = Admin()
+    logs: Logs = Logs()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    def document(self) -> dict[str, Any]:
+        """The effective configuration as plain data, durations and sizes as text."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def locate(path: Path | None) -> Path:
+    """The file to read: the one named, else `$SCAND_CONFIG`, else the system's."""
+    return path or Path(os.environ.get("SCAND_CONFIG") or DEFAULT_PATH)
+
+
+def load(path: Path) -> Config:
+    """Read and validate. Raises ConfigurationError that names every mistake at once."""
+    problems = _unknown_variables(os.environ)
+    try:
+        config = Config(**_read(path))
+    except ValidationError as error:
+        problems += [_explain(dict(item)) for item in error.errors(include_url=False)]
+    if problems:
+        summary = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigurationError(
+            f"{path} cannot be used:\n{summary}", "config/scand.toml shows every setting"
+        )
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: no such file", "name one with --config FILE or $SCAND_CONFIG"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "name a readable file") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: not UTF-8 text", "a configuration is TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}", "text values need quotes") from None
+
+
+def _sections(fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    """The names a model knows, with the model below each, or None for a plain setting."""
+    return {
+        field.alias or name: field.annotation
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        else None
+        for name, field in fields.items()
+    }
+
+
+def _known_below(path: tuple[str, ...]) -> dict[str, Any]:
+    fields: Mapping[str, FieldInfo] = Config.model_fields
+    for name in path:
+        section = _sections(fields).get(name)
+        if section is None:
+            return {}
+        fields = section.model_fields
+    return _sections(fields)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
+
+
+def _explain(error: dict[str, Any]) -> str:
+    location = tuple(str(part) for part in error["loc"])
+    key = ".".join(location)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown; {_nearest(location[-1], _known_below(location[:-1]))}"
+        case "missing":
+            return f"{key}: required, and not set"
+        case "value_error" if location == ("feed", "url"):
+            return f"{key}: {error['ctx']['error']}"  # the address may hold a password: not shown
+        case "value_error":
+            return f"{key}: {error['ctx']['error']} (it is {error['input']!r})"
+        case _:
+            return f"{key}: {error['msg']} (it is {error['input']!r})"
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    problems = []
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        *sections, name = variable[len(PREFIX) :].lower().split("__")
+        known = _known_below(tuple(sections))
+        if name not in known:
+            problems.append(f"${variable}: unknown variable; {_nearest(name, known)}")
+    return problems

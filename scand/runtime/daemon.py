@@ -1,0 +1,189 @@
+"""The daemon, wired: who runs, in which nursery, and which channel joins whom.
+
+    root
+    ├── signals                       SIGTERM, SIGINT -> stopping
+    ├── drain deadline                stopping -> the end, at the latest
+    └── ingest (supervised, one_for_all)
+        ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
+        └── stopping -> the fetcher ends; each stage ends when the one before it has
+
+A generation of ingest starts from the durable position, with fresh channels.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+import trio
+
+from scand.actors.fetcher import fetch
+from scand.actors.messages import Folded, Page, Slice
+from scand.actors.processor import process, route
+from scand.actors.writer import write
+from scand.config import Config
+from scand.core.coverage import Coverage, Position
+from scand.core.judge import Judge
+from scand.core.parcel import ORDERS
+from scand.core.restarts import RestartIntensity
+from scand.feed.breaker import Breaker
+from scand.feed.http import HttpFeed, open_client
+from scand.feed.pacing import Backoff
+from scand.feed.reader import PageReader
+from scand.ports import Checkpoint, Clock, Feed, Observer, Store
+from scand.records import BreakerChanged, Lifecycle
+from scand.runtime.signals import watch_signals
+from scand.runtime.supervisor import supervise
+from scand.store.opening import Identity, instance_lock, prepare
+from scand.store.sqlite import open_store
+
+# What can wait between the actors, at `limit` events a page. A page is in one place at a time:
+# the channel to the router (PAGES), the router's hands (1), a shard's channel (SLICES), its hands
+# (1), the channel to the writer (RESULTS), the writer's frontier. Every shard gets a slice of
+# every page, so no shard is further than SLICES + 2 pages ahead of another, and the frontier
+# holds no more. In all, with S shards: PAGES + 2 x (SLICES + 2) + RESULTS / S + 1 < 64 pages,
+# each of at most `max_body` as served, and usually of 25 KB per 100 events.
+PAGES = 8
+SLICES = 8
+RESULTS_PER_SHARD = 16
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the tree is built from; a simulation brings its own feed, store and clock."""
+
+    config: Config
+    feed: Feed
+    store: Store
+    clock: Clock
+    observer: Observer
+    until_caught_up: bool = False
+    stopping: trio.Event = field(default_factory=trio.Event)
+
+
+async def run_daemon(
+    config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
+) -> None:
+    """Follow the feed until told to stop. Raises OperatorError or IngestFailedError."""
+    path, feed = config.store.path, config.feed
+    with instance_lock(path):
+        identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
+        former = await trio.to_thread.run_sync(prepare, path, identity)
+        if former is not None:
+            observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
+        async with open_store(path, feed.order) as store, open_client() as client:
+            api = HttpFeed(
+                client=client,
+                url=feed.url,
+                timeout=feed.timeout,
+                max_body=feed.max_body,
+                token_file=feed.token_file,
+            )
+            await run_tree(Parts(config, api, store, clock, observer, until_caught_up))
+
+
+async def run_tree(parts: Parts) -> None:
+    """The supervision tree; ends when `parts.stopping` is set and all is drained."""
+    supervisor, retry = parts.config.supervisor, parts.config.feed.retry
+    allowed = RestartIntensity(supervisor.intensity, supervisor.period)
+    rng = Random()  # noqa: S311 - jitter
+    reader = build_reader(parts, rng)
+    generation = partial(run_ingest, parts, reader)
+    backoff = Backoff(retry.base, retry.cap, rng)
+    async with trio.open_nursery() as root:
+        await root.start(watch_signals, parts.stopping, root.cancel_scope)
+        root.start_soon(limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope)
+        await supervise("ingest", generation, allowed, backoff, parts.stopping, parts.observer)
+        root.cancel_scope.cancel()
+    drained = root.cancel_scope.deadline > trio.current_time()
+    parts.observer(Lifecycle("stopped", {"drained": drained}))
+
+
+async def run_ingest(parts: Parts, reader: PageReader) -> None:
+    """One generation of ingest, from the durable position on."""
+    config, clock, observer = parts.config, parts.clock, parts.observer
+    shards, key, judge = config.processors.shards, ORDERS[config.feed.order], build_judge(config)
+    checkpoint = await parts.store.load()
+    coverage = build_coverage(config, checkpoint)
+    observer(Lifecycle("following", {"cursor": coverage.cursor, "gaps": len(coverage.ledger)}))
+
+    to_router, pages = trio.open_memory_channel[Page](PAGES)
+    to_writer, results = trio.open_memory_channel[Folded](RESULTS_PER_SHARD * shards)
+    slices = [trio.open_memory_channel[Slice](SLICES) for _ in range(shards)]
+    fetcher = partial(
+        fetch,
+        to_router,
+        reader,
+        coverage,
+        config.feed.poll_interval,
+        clock,
+        observer,
+        from_head=checkpoint.position is None and config.feed.start_from == "head",
+        until_caught_up=parts.until_caught_up,
+    )
+    async with trio.open_nursery() as ingest:
+        ingest.start_soon(write, results, parts.store, shards, key, observer)
+        for _, mine in slices:
+            ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
+        to_writer.close()
+        ingest.start_soon(route, pages, [shard for shard, _ in slices])
+        ingest.start_soon(until_set, parts.stopping, fetcher)
+
+
+async def until_set(event: trio.Event, run: Callable[[], Awaitable[None]]) -> None:
+    """Run until it ends by itself, or `event` is set."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cancel_when_set, event, nursery.cancel_scope)
+        await run()
+        nursery.cancel_scope.cancel()
+
+
+async def cancel_when_set(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def limit_drain(stopping: trio.Event, limit: float, root: trio.CancelScope) -> None:
+    """End the daemon `limit` seconds after `stopping`, drained or not."""
+    await stopping.wait()
+    root.deadline = trio.current_time() + limit
+
+
+def build_reader(parts: Parts, rng: Random) -> PageReader:
+    """The feed behind its breaker and back-off."""
+    settings, retry = parts.config.feed.breaker, parts.config.feed.retry
+
+    def announce(old: str, new: str) -> None:
+        parts.observer(BreakerChanged(old, new, breaker.reopens_in()))
+
+    breaker = Breaker(settings.failures, settings.reset_after, announce)
+    return PageReader(
+        parts.feed,
+        breaker,
+        Backoff(retry.base, retry.cap, rng),
+        parts.clock,
+        parts.observer,
+        retry_after_cap=retry.retry_after_cap,
+        refused_pause=retry.refused_pause,
+    )
+
+
+def build_judge(config: Config) -> Judge:
+    """The rules that the configuration sets for events."""
+    future_is_fatal = config.feed.order == "created_at"
+    return Judge(config.catalogue.build(), config.feed.max_future, future_is_fatal)
+
+
+def build_coverage(config: Config, checkpoint: Checkpoint) -> Coverage:
+    """Where to go on from."""
+    feed = config.feed
+    first = feed.start_from if isinstance(feed.start_from, int) else 1
+    known = {"auto": None, "inclusive": True, "exclusive": False}
+    return Coverage(
+        checkpoint.position or Position(first - 1, anchored=False),
+        checkpoint.gaps,
+        limit=feed.limit,
+        late_window=feed.late_window,
+        max_id_jump=feed.max_id_jump,
+        inclusive=known[feed.from_id],
+    )

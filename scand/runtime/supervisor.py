@@ -1,0 +1,62 @@
+"""Starts a child again when it crashes, with a back-off, until it crashes too often.
+
+Erlang's words: a child is transient here (it may end well), and `intensity` restarts are allowed
+within any `period`. One_for_all comes from the child being a nursery: one crash inside ends it
+whole, and the next generation starts from the durable cursor. Crash-only: recovery and start are
+the same code.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import trio
+
+from scand.core.errors import IngestFailedError
+from scand.core.restarts import RestartIntensity
+from scand.feed.pacing import Backoff
+from scand.ports import Observer
+from scand.records import ChildFailed
+
+
+async def supervise(
+    child: str,
+    start: Callable[[], Awaitable[None]],
+    allowed: RestartIntensity,
+    backoff: Backoff,
+    stopping: trio.Event,
+    observer: Observer,
+) -> None:
+    """Run `start` until it returns, or crashes after `stopping` is set.
+
+    Raises IngestFailedError when it crashes too often.
+    """
+    while True:
+        try:
+            await start()
+        except Exception as error:
+            causes = list(describe(error))
+            if allowed.exceeded(trio.current_time()):
+                raise IngestFailedError(
+                    f"{child}: more than {allowed.intensity} restarts within"
+                    f" {allowed.period:g} s; the last cause: {'; '.join(causes)}"
+                ) from error
+            wait = backoff.next()
+            observer(ChildFailed(child, causes, wait))
+            with trio.move_on_after(wait):
+                await stopping.wait()
+            if stopping.is_set():
+                return
+        else:
+            return
+
+
+def describe(error: BaseException) -> Iterator[str]:
+    """The leaves of an exception group, each with the place it came from."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from describe(inner)
+        return
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f" ({place.tb_frame.f_code.co_qualname}:{place.tb_lineno})" if place else ""
+    yield f"{type(error).__name__}: {error}{where}"
