@@ -192,6 +192,11 @@ class Config(BaseSettings):
     admin: Admin = Admin()
     logs: Logs = Logs()
 
+    @property
+    def admin_socket(self) -> Path:
+        """Where the admin server's Unix socket is: beside the store, unless set."""
+        return self.admin.socket or self.store.path.with_name(self.store.path.name + ".sock")
+
     @classmethod
     def settings_customise_sources(
         cls,

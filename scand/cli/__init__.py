@@ -29,9 +29,9 @@ def main() -> None:
     try:
         app()
     except ScandError as error:
-        print(f"scand: {error}", file=sys.stderr)
+        typer.echo(f"scand: {error}", err=True)
         if isinstance(error, OperatorError) and error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+            typer.echo(f"  hint: {error.hint}", err=True)
         sys.exit(error.exit_status)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()

@@ -11,6 +11,7 @@ from scand.config import load
 
 def check_config(
     file: Annotated[Path, typer.Argument(help="The configuration to check.")],
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Validate FILE and print the effective configuration, environment included."""

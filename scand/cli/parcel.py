@@ -17,6 +17,7 @@ from scand.store.reading import Journaled, event_document, open_reader, parcel_d
 def parcel(
     parcel_id: Annotated[int, typer.Argument(metavar="ID", help="The ParcelId.")],
     config: ConfigOption = None,
+    *,
     as_json: JsonOption = False,
 ) -> None:
     """Show the state and the history of one parcel."""

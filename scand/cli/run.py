@@ -1,6 +1,5 @@
 """`scand run`: the daemon."""
 
-import time
 from typing import Annotated
 
 import trio
@@ -8,20 +7,14 @@ import typer
 
 from scand.cli.options import ConfigOption
 from scand.config import load, locate
+from scand.runtime.clock import WallClock
 from scand.runtime.daemon import run_daemon
 from scand.telemetry.logs import LogObserver, configure_logs
 
 
-class WallClock:
-    """The machine's time of day."""
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-
 def run(
     config: ConfigOption = None,
+    *,
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Stop once the head is committed.")
     ] = False,

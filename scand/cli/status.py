@@ -3,37 +3,71 @@
 import json
 from typing import Any
 
+import httpx
 import typer
 
 from scand.cli.options import ConfigOption, JsonOption
-from scand.config import load, locate
-from scand.store.opening import holder
+from scand.config import Config, load, locate
 from scand.store.reading import open_reader
+from scand.telemetry.status import status_document
+
+PATIENCE = 5.0
+"""Seconds for the daemon to answer, before its store is read instead."""
 
 
-def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show where the daemon stands."""
-    path = load(locate(config)).store.path
-    with open_reader(path) as reader:
-        document = reader.summary()
-    document["pid"] = holder(path)
-    if as_json:
-        typer.echo(json.dumps(document))
-    else:
-        typer.echo("\n".join(_lines(document)))
+def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Show where the daemon stands; from its store when it does not run."""
+    settings = load(locate(config))
+    document = _from_daemon(settings) or _from_store(settings)
+    typer.echo(json.dumps(document) if as_json else "\n".join(_lines(document)))
+
+
+def _from_daemon(settings: Config) -> dict[str, Any] | None:
+    transport = httpx.HTTPTransport(uds=str(settings.admin_socket))
+    try:
+        with httpx.Client(transport=transport, timeout=PATIENCE) as client:
+            document: dict[str, Any] = (
+                client.get("http://scand/api/status").raise_for_status().json()
+            )
+            return document
+    except (httpx.HTTPError, OSError, ValueError):
+        return None
+
+
+def _from_store(settings: Config) -> dict[str, Any]:
+    with open_reader(settings.store.path) as reader:
+        return status_document(reader.summary(), None, settings.processors.shards)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
-    pid, gaps, dead = document["pid"], document["gaps"], document["dead_letters"]
+    daemon, gaps, dead = document["daemon"], document["gaps"], document["dead_letters"]
     last = document["last_event"]
     reasons = ", ".join(f"{reason} {count}" for reason, count in dead["by_reason"].items())
+    missing = (
+        f"{gaps['open_ids']} ids open, {gaps['filled_ids']} filled,"
+        f" {gaps['given_up_ids']} given up, {gaps['history_ids']} in history"
+    )
     return [
         f"feed          {document['feed']['name']}  {document['feed']['url']}",
-        f"daemon        {f'running, pid {pid}' if pid else 'not running'}",
+        f"daemon        {_daemon(daemon)}",
+        f"breaker       {document['breaker'] or '-'}",
         f"cursor        {document['cursor']}",
+        f"lag           {_lag(document['lag_seconds'])}",
         f"last event    {last['created_at'] if last else '-'}",
         f"events        {document['events']}, of {document['parcels']} parcels",
-        f"gaps          {gaps['open_ids']} ids open, {gaps['filled_ids']} filled,"
-        f" {gaps['given_up_ids']} given up, {gaps['history_ids']} in history",
+        f"gaps          {missing}",
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}",
     ]
+
+
+def _daemon(daemon: dict[str, Any] | None) -> str:
+    if daemon is None:
+        return "does not answer; this is what its store says"
+    waiting = f", waiting: {daemon['waiting']}" if daemon["waiting"] else ""
+    return f"running, pid {daemon['pid']}{waiting}"
+
+
+def _lag(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.0f} s" if seconds else "none: at the head"

@@ -10,7 +10,7 @@ from scand.store.reading import open_reader
 from scand.store.verify import verify as compare
 
 
-def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Rebuild every parcel from the journal and compare; exit status 1 on a difference."""
     with open_reader(load(locate(config)).store.path) as reader:
         result = compare(reader)

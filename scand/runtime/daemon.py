@@ -1,8 +1,9 @@
 """The daemon, wired: who runs, in which nursery, and which channel joins whom.
 
+    signals: SIGTERM, SIGINT -> stopping
     root
-    ├── signals                       SIGTERM, SIGINT -> stopping
     ├── drain deadline                stopping -> the end, at the latest
+    ├── admin server (supervised, one_for_one: it never touches ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
@@ -10,10 +11,12 @@
 A generation of ingest starts from the durable position, with fresh channels.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import Any
 
 import trio
 
@@ -33,9 +36,13 @@ from scand.feed.reader import PageReader
 from scand.ports import Checkpoint, Clock, Feed, Observer, Store
 from scand.records import BreakerChanged, Lifecycle
 from scand.runtime.signals import watch_signals
-from scand.runtime.supervisor import supervise
+from scand.runtime.supervisor import Child, supervise
 from scand.store.opening import Identity, instance_lock, prepare
+from scand.store.reading import open_reader
 from scand.store.sqlite import open_store
+from scand.telemetry.logs import fan_out
+from scand.telemetry.status import StatusBoard, status_document
+from scand.web.admin import create_app, serve_admin
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time:
 # the channel to the router (PAGES), the router's hands (1), a shard's channel (SLICES), its hands
@@ -57,6 +64,7 @@ class Parts:
     store: Store
     clock: Clock
     observer: Observer
+    admin: Callable[[], Awaitable[None]] | None = None
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
 
@@ -64,22 +72,44 @@ class Parts:
 async def run_daemon(
     config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
 ) -> None:
-    """Follow the feed until told to stop. Raises OperatorError or IngestFailedError."""
+    """Follow the feed until a signal says to stop. Raises OperatorError, IngestFailedError."""
+    async with (
+        open_parts(config, clock, observer, until_caught_up=until_caught_up) as parts,
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(watch_signals, parts.stopping, nursery.cancel_scope)
+        await run_tree(parts)
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_parts(
+    config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
+) -> AsyncIterator[Parts]:
+    """The real feed, store and admin server, as configured."""
     path, feed = config.store.path, config.feed
+    board = StatusBoard(clock)
     with instance_lock(path):
         identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
         former = await trio.to_thread.run_sync(prepare, path, identity)
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
         async with open_store(path, feed.order) as store, open_client() as client:
-            api = HttpFeed(
-                client=client,
-                url=feed.url,
-                timeout=feed.timeout,
-                max_body=feed.max_body,
-                token_file=feed.token_file,
+            yield Parts(
+                config,
+                HttpFeed(
+                    client=client,
+                    url=feed.url,
+                    timeout=feed.timeout,
+                    max_body=feed.max_body,
+                    token_file=feed.token_file,
+                ),
+                store,
+                clock,
+                fan_out(board, observer),
+                build_admin(config, board),
+                until_caught_up,
             )
-            await run_tree(Parts(config, api, store, clock, observer, until_caught_up))
 
 
 async def run_tree(parts: Parts) -> None:
@@ -87,13 +117,14 @@ async def run_tree(parts: Parts) -> None:
     supervisor, retry = parts.config.supervisor, parts.config.feed.retry
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
-    reader = build_reader(parts, rng)
-    generation = partial(run_ingest, parts, reader)
-    backoff = Backoff(retry.base, retry.cap, rng)
+    ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
+    patience = partial(Backoff, retry.base, retry.cap, rng)
     async with trio.open_nursery() as root:
-        await root.start(watch_signals, parts.stopping, root.cancel_scope)
         root.start_soon(limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope)
-        await supervise("ingest", generation, allowed, backoff, parts.stopping, parts.observer)
+        if parts.admin is not None:
+            admin = Child("admin", parts.admin, allowed=None)
+            root.start_soon(supervise, admin, patience(), parts.stopping, parts.observer)
+        await supervise(ingest, patience(), parts.stopping, parts.observer)
         root.cancel_scope.cancel()
     drained = root.cancel_scope.deadline > trio.current_time()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
@@ -166,6 +197,17 @@ def build_reader(parts: Parts, rng: Random) -> PageReader:
         retry_after_cap=retry.retry_after_cap,
         refused_pause=retry.refused_pause,
     )
+
+
+def build_admin(config: Config, board: StatusBoard) -> Callable[[], Awaitable[None]]:
+    """The admin server, on what is configured."""
+
+    def document() -> dict[str, Any]:
+        with open_reader(config.store.path) as reader:
+            return status_document(reader.summary(), board, config.processors.shards)
+
+    app = create_app(board, document)
+    return partial(serve_admin, app, config.admin.listen, config.admin_socket)
 
 
 def build_judge(config: Config) -> Judge:

@@ -7,6 +7,7 @@ the same code.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 import trio
 
@@ -17,34 +18,36 @@ from scand.ports import Observer
 from scand.records import ChildFailed
 
 
-async def supervise(
-    child: str,
-    start: Callable[[], Awaitable[None]],
-    allowed: RestartIntensity,
-    backoff: Backoff,
-    stopping: trio.Event,
-    observer: Observer,
-) -> None:
-    """Run `start` until it returns, or crashes after `stopping` is set.
+@dataclass(frozen=True)
+class Child:
+    """What is supervised; `allowed` None restarts it for ever."""
 
-    Raises IngestFailedError when it crashes too often.
+    name: str
+    start: Callable[[], Awaitable[None]]
+    allowed: RestartIntensity | None
+
+
+async def supervise(
+    child: Child, backoff: Backoff, stopping: trio.Event, observer: Observer
+) -> None:
+    """Run a child until it returns, or crashes after `stopping` is set.
+
+    Raises IngestFailedError when it crashes more often than is allowed.
     """
-    while True:
+    while not stopping.is_set():
         try:
-            await start()
+            await child.start()
         except Exception as error:
             causes = list(describe(error))
-            if allowed.exceeded(trio.current_time()):
+            if child.allowed and child.allowed.exceeded(trio.current_time()):
                 raise IngestFailedError(
-                    f"{child}: more than {allowed.intensity} restarts within"
-                    f" {allowed.period:g} s; the last cause: {'; '.join(causes)}"
+                    f"{child.name}: more than {child.allowed.intensity} restarts within"
+                    f" {child.allowed.period:g} s; the last cause: {'; '.join(causes)}"
                 ) from error
             wait = backoff.next()
-            observer(ChildFailed(child, causes, wait))
+            observer(ChildFailed(child.name, causes, wait))
             with trio.move_on_after(wait):
                 await stopping.wait()
-            if stopping.is_set():
-                return
         else:
             return
 

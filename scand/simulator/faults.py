@@ -92,7 +92,7 @@ PRESETS = {
             truncated=0.02,
             html=0.01,
             latency=0.02,
-            cap=50,
+            cap=200,
         ),
     ),
 }

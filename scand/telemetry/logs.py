@@ -5,11 +5,12 @@ They go to standard error, so that standard output carries a command's results a
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
 
+from scand.ports import Observer
 from scand.records import (
     BreakerChanged,
     ChildFailed,
@@ -125,7 +126,7 @@ _SNAKE = {
 }
 
 
-def fan_out(*observers: Callable[[Record], None]) -> Callable[[Record], None]:
+def fan_out(*observers: Observer) -> Observer:
     """One observer that tells several."""
 
     def tell(record: Record) -> None:

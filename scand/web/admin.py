@@ -1,0 +1,68 @@
+"""The admin server: is it alive, is it ready, where does it stand.
+
+| path | answers |
+| --- | --- |
+| `/livez` | 200 while the event loop turns |
+| `/readyz` | 200 after first contact with the carrier, else 503; both with a reason |
+| `/api/status` | the document of `scand status --json` |
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from scand.telemetry.status import StatusBoard
+
+Summary = Callable[[], dict[str, Any]]
+"""The status document; blocks while it reads the store."""
+
+
+def create_app(board: StatusBoard, summary: Summary) -> Starlette:
+    """The admin server as an ASGI app."""
+
+    async def livez(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> JSONResponse:
+        if board.first_contact:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "not ready", "reason": board.waiting}, status_code=503)
+
+    async def status(_: Request) -> JSONResponse:
+        return JSONResponse(await trio.to_thread.run_sync(summary))
+
+    routes: list[tuple[str, Callable[[Request], Awaitable[JSONResponse]]]] = [
+        ("/livez", livez),
+        ("/readyz", readyz),
+        ("/api/status", status),
+    ]
+    return Starlette(routes=[Route(path, answer, methods=["GET"]) for path, answer in routes])
+
+
+async def serve_admin(app: Starlette, listen: str, socket: Path | None) -> None:
+    """Serve on `listen` (host:port; empty for none) and on a Unix socket, until cancelled."""
+    config = Config()
+    config.bind = [listen] if listen else []
+    if socket is not None:
+        socket.unlink(missing_ok=True)  # noqa: ASYNC240 - local and quick
+        config.bind.append(f"unix:{socket}")
+    if not config.bind:
+        return
+    config.umask = 0o117  # the socket's mode is 0660
+    config.accesslog = None
+    config.errorlog = logging.getLogger(__name__)
+    config.graceful_timeout = 0.5
+    try:
+        await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
+    finally:
+        if socket is not None:
+            socket.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
