@@ -136,7 +136,6 @@ class Breaker:
                 permit.settle(Verdict.NEUTRAL)
 
     async def _clearance(self) -> None:
-        # Compared as points in time: a remainder in seconds may round to one that never ends.
         while (until := self._barred_until()) > trio.current_time():
             with trio.move_on_at(until):
                 await self._changed.wait()

@@ -31,8 +31,6 @@ _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
 }
-# What the network and the carrier can cause. InvalidURL comes from a redirect: ours is checked.
-_CARRIER_ERRORS = (httpx.HTTPError, httpx.InvalidURL)
 
 
 def open_client(*, connections: int = 10, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
@@ -41,6 +39,7 @@ def open_client(*, connections: int = 10, tls: ssl.SSLContext | None = None) -> 
         headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a jar would grow for ever
         follow_redirects=False,
+        event_hooks={"response": [_set_location_aside]},
         verify=tls or True,
         limits=httpx.Limits(
             max_connections=connections,
@@ -50,15 +49,22 @@ def open_client(*, connections: int = 10, tls: ssl.SSLContext | None = None) -> 
     )
 
 
+async def _set_location_aside(response: httpx.Response) -> None:
+    # httpx would build the request that follows a redirect even if told not to follow, and raises
+    # InvalidURL, UnicodeError and others over what some servers write there.
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 class HttpFeed:
-    """A `Feed` over HTTP. `timeout` is seconds for the whole request, `max_body` bytes.
+    """A `Feed` over HTTP, with a client as `open_client` makes it.
 
-    `max_body` holds on the wire and after decompression. Raises ValueError for an address that no
-    request could be sent to.
+    `timeout` is seconds for the whole request; `max_body` is bytes, on the wire and again after
+    decompression. Raises ValueError for a `url` that no request could be sent to.
     """
 
     def __init__(
@@ -94,7 +100,7 @@ class HttpFeed:
             return await self._exchange(request, token, secrets)
         except trio.TooSlowError:
             return Failed(f"no complete answer within {self._timeout:g} s")
-        except _CARRIER_ERRORS as error:
+        except httpx.HTTPError as error:
             return Failed(explain(error, secrets))
 
     async def _exchange(self, request: Request, token: str, secrets: tuple[str, ...]) -> Outcome:

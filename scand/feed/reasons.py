@@ -19,17 +19,14 @@ _FAULTS: dict[type[BaseException], str] = {
     httpx.ProxyError: "the proxy failed",
     httpx.RemoteProtocolError: "not valid HTTP",
     httpx.LocalProtocolError: "the request could not be sent",
-    httpx.InvalidURL: "redirected to an invalid address",
     httpx.HTTPError: "the exchange failed",
 }
-# Messages about our own request may quote it, Authorization included.
-_KEPT_PRIVATE = (httpx.LocalProtocolError, httpx.InvalidURL)
 
 
 def explain(error: BaseException, secrets: Iterable[str] = ()) -> str:
     """Say what a failed exchange failed of."""
     phrase = next(_FAULTS[kind] for kind in type(error).__mro__ if kind in _FAULTS)
-    if isinstance(error, _KEPT_PRIVATE):
+    if isinstance(error, httpx.LocalProtocolError):  # may quote the request, Authorization included
         return phrase
     detail = _printable(_root_cause(error), secrets, _MAX_DETAIL)
     return f"{phrase} ({detail})" if detail else phrase

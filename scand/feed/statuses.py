@@ -57,9 +57,17 @@ def _nothing_new(_reply: Reply) -> Outcome:
 
 
 def _redirected(reply: Reply) -> Outcome:
-    target = reply.response.next_request
-    where = f" to the host {target.url.host!r}" if target else ""
+    host = _host(reply.response.extensions.get("location", ""))
+    where = f" to the host {host!r}" if host else ""
     return Refused(reply.reason(f"redirected{where}; set feed.url to the carrier's new address"))
+
+
+def _host(location: str) -> str:
+    """Only the host: the rest of a Location may hold a secret."""
+    try:
+        return quote(httpx.URL(location).raw_host)
+    except httpx.InvalidURL:
+        return ""
 
 
 def _unauthorized(reply: Reply) -> Outcome:

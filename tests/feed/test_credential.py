@@ -12,7 +12,7 @@ import pytest
 from scand.ports import Answered, Refused, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import Carrier
@@ -28,6 +28,12 @@ PAGE = b"{}"
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     return tmp_path / "token"
+
+
+@pytest.fixture
+def unreadable(token_file: Path) -> None:
+    token_file.write_text("hunter2")
+    token_file.chmod(0)
 
 
 @pytest.fixture
@@ -168,11 +174,19 @@ async def test_no_regular_file(
     assert str(token_file) in outcome.reason
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_an_unreadable_file(feed: HttpFeed, token_file: Path) -> None:
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """The rights of an ordinary user, also where the tests run as root: root may read anything."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(was)
+
+
+@pytest.mark.usefixtures("unreadable", "nobody")
+async def test_an_unreadable_file(feed: HttpFeed) -> None:
     """A file without the right to read it is refused in the operating system's words."""
-    token_file.write_text("hunter2")
-    token_file.chmod(0)
     outcome = await feed.ask(REQUEST)
     assert isinstance(outcome, Refused)
     assert "Permission denied" in outcome.reason
