@@ -49,10 +49,11 @@ async def fetch(
             if page is not None:
                 await pages.send(page)
                 sequence += 1
-            if not ask.reread:
-                due = trio.current_time() if progress.ask_again else asked_at + poll_interval
-            if progress.at_head and until_caught_up:
+            if until_caught_up and progress.at_head:
                 return
+            if not ask.reread:
+                at_once = progress.ask_again or until_caught_up
+                due = trio.current_time() if at_once else asked_at + poll_interval
 
 
 async def seek_head(reader: PageReader) -> int:
@@ -80,7 +81,7 @@ class Echo:
     def new_in(self, page: Page) -> Page | None:
         """The page without the echo, or None where nothing remains to be committed."""
         last = self._last
-        if page.events or page.rejected:
+        if last is None or page.position.cursor > last.position.cursor:
             self._last = page
         if last is not None and page.asked_from <= last.position.cursor:
             known = {*last.events, *last.rejected}

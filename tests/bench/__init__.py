@@ -1,0 +1,1 @@
+"""How fast is scand, against the loop that one would write by hand? See `__main__`."""
