@@ -23,10 +23,18 @@ from scand.store.rows import (
     parcel_from_row,
     parcel_row,
 )
-from scand.store.transaction import Statement, Transaction, bulk
+from scand.store.transaction import Row, Statement, Transaction, bulk
 
 _INSERT_EVENTS = (
     f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at)"
+)
+_KNOWN_EVENTS = (
+    f"SELECT json_group_array(json_array({', '.join(EVENT_COLUMNS)})) FROM journal"  # noqa: S608
+    " WHERE event_id IN (SELECT value FROM json_each(?))"
+)
+_KNOWN_PARCELS = (
+    f"SELECT json_group_array(json_array({', '.join(PARCEL_COLUMNS)})) FROM parcels"  # noqa: S608
+    " WHERE parcel_id IN (SELECT value FROM json_each(?))"
 )
 _INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
 _UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
@@ -53,8 +61,12 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
         delta = fold(fresh, key)
     milestones = yield from _write_parcels(delta, key)
     yield from _write_events(fresh, milestones, recorded_at)
-    dead = [(page.asked_from, rejected) for page in pages for rejected in page.rejected]
-    dead += _conflicts(pages, conflicts)
+    disputed = frozenset(conflicts)
+    dead = [
+        (page.asked_from, letter)
+        for page in pages
+        for letter in chain(page.rejected, _conflicts(page, disputed))
+    ]
     yield from _write_dead_letters(dead, recorded_at)
     for page in pages:
         yield from _write_ledger(page.ledger, recorded_at)
@@ -76,12 +88,8 @@ def _deduplicate(
     ascending = all(one.event_id < other.event_id for one, other in pairwise(events))
     if ascending and (not events or events[0].event_id > highest):
         return events, []
-    ids = msgspec.json.encode([event.event_id for event in events]).decode()
-    rows = yield Statement(
-        f"SELECT {', '.join(EVENT_COLUMNS)} FROM journal"  # noqa: S608 - constant names
-        " WHERE event_id IN (SELECT value FROM json_each(?))",
-        [ids],
-    )
+    ids = [event.event_id for event in events]
+    rows = yield from _rows_of(_KNOWN_EVENTS, ids)
     known = {event.event_id: event for event in map(event_from_row, rows)}
     fresh, conflicts = [], []
     for event in events:
@@ -93,18 +101,20 @@ def _deduplicate(
     return fresh, conflicts
 
 
+def _rows_of(select: str, ids: Iterable[int]) -> Transaction[list[Row]]:
+    """The rows that `select` packs into one value, for the reason given in `bulk`."""
+    wanted = msgspec.json.encode(list(ids)).decode()
+    ((packed,),) = yield Statement(select, [wanted])
+    rows: list[Row] = msgspec.json.decode(packed)
+    return rows
+
+
 def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[dict[int, Change]]:
     """Join `delta` into the parcels; returns the milestones by the event that caused each."""
     if not delta:
         return {}
-    ids = msgspec.json.encode(list(delta)).decode()
-    rows = yield Statement(
-        # one row of JSON: fetching row by row pays for the interpreter's lock, see `bulk`
-        f"SELECT json_group_array(json_array({', '.join(PARCEL_COLUMNS)})) FROM parcels"  # noqa: S608
-        " WHERE parcel_id IN (SELECT value FROM json_each(?))",
-        [ids],
-    )
-    before = dict(map(parcel_from_row, msgspec.json.decode(rows[0][0])))
+    rows = yield from _rows_of(_KNOWN_PARCELS, delta)
+    before = dict(map(parcel_from_row, rows))
     milestones: dict[int, Change] = {}
     written = []
     for parcel_id, state in delta.items():
@@ -129,25 +139,22 @@ def _write_events(
     yield from bulk(_INSERT_EVENTS, rows)
 
 
-def _conflicts(
-    pages: Iterable[PageResult], events: Sequence[ScanEvent]
-) -> Iterator[tuple[int, Rejected]]:
+def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rejected]:
+    if disputed.isdisjoint(page.events):
+        return
+    raws = raws_of(page.body)
     detail = "another event was committed under this EventId before"
-    for page in pages:
-        if found := [event for event in events if event in page.events]:
-            raws = raws_of(page.body)
-            for event in found:
-                rejected = Rejected(Reason.CONFLICT, detail, raws[event], event.event_id)
-                yield page.asked_from, rejected
+    for event in page.events:
+        if event in disputed:
+            yield Rejected(Reason.CONFLICT, detail, raws[event], event.event_id)
 
 
 def _write_dead_letters(
     letters: Iterable[tuple[int, Rejected]], recorded_at: int
 ) -> Transaction[None]:
-    latest = {letter.identity: (asked_from, letter) for asked_from, letter in letters}
     rows = [
         (
-            identity,
+            letter.identity,
             letter.event_id,
             letter.reason.value,
             letter.detail,
@@ -156,7 +163,7 @@ def _write_dead_letters(
             recorded_at,
             recorded_at,
         )
-        for identity, (asked_from, letter) in latest.items()
+        for asked_from, letter in letters
     ]
     yield from bulk(_INSERT_DEAD_LETTERS, rows, _COUNT_DEAD_LETTERS)
 

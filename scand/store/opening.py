@@ -3,7 +3,8 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,8 +17,6 @@ APPLICATION_ID = 0x5343414E
 
 OLDEST_SQLITE = (3, 37, 0)
 """The first release with STRICT tables."""
-
-Warn = Callable[[str, dict[str, object]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Identity:
 @contextmanager
 def instance_lock(path: Path) -> Iterator[None]:
     """Hold the right to write the store at `path`. Raises StoreError if another process does."""
-    lock_path = path.with_name(path.name + ".lock")
+    lock_path = beside(path, ".lock")
     try:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -41,14 +40,12 @@ def instance_lock(path: Path) -> Iterator[None]:
             f"{lock_path}: {error.strerror}",
             f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
         ) from None
-    with open(descriptor, "r+", encoding="ascii") as lock:  # noqa: PTH123 - a descriptor
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(descriptor, "r+", encoding="ascii", errors="replace") as lock:  # noqa: PTH123
+        if not _lock(descriptor):
             raise StoreError(
                 f"{path} is in use by another scand (pid {lock.read().strip() or 'unknown'})",
                 "stop that one, or give this one a store.path of its own",
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -56,16 +53,38 @@ def instance_lock(path: Path) -> Iterator[None]:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the scand that holds the store at `path`, or None."""
+    """The pid of the scand that holds the store at `path`, 0 if it is not known, or None."""
     try:
-        with path.with_name(path.name + ".lock").open(encoding="ascii") as lock:
+        with beside(path, ".lock").open(encoding="ascii", errors="replace") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(lock.read().strip() or 0)
-    except (OSError, ValueError):
+                pid = lock.read().strip()
+                return int(pid) if pid.isdecimal() else 0
+    except OSError:
         return None
     return None
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock was to be had. `holder` takes it to look: one refusal proves nothing."""
+    for pause in LOCK_PAUSES:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
+
+
+LOCK_PAUSES = (0.01, 0.02, 0.04, 0.08)
+"""Seconds between attempts at the lock."""
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file that goes with a store, where SQLite puts its own: a link is followed first."""
+    return Path(os.path.realpath(path) + suffix)
 
 
 def prepare(path: Path, identity: Identity) -> str | None:
@@ -86,18 +105,38 @@ def prepare(path: Path, identity: Identity) -> str | None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that may write: WAL, durable at every commit, transactions left to us."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
+    """A connection that may write: WAL, durable at every commit, transactions left to us.
+
+    Any thread may use it, one at a time.
+    """
+    connection = sqlite3.connect(
+        beside(path, ""),
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        cached_statements=CACHED_STATEMENTS,
+        check_same_thread=False,
+    )
+    try:
+        check(connection, path)  # before WAL is switched on: another's database stays as it is
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",
+CACHED_STATEMENTS = 16
+"""Prepared statements kept: at 1.2 MB for the largest (`transaction.MAX_ROWS`), 20 MB in all."""
+
+BUSY_TIMEOUT = 5.0
+"""Seconds to wait for a program that holds the database: a backup, somebody's shell."""
+
+_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged commits at a power cut
     "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",  # of a log that grew while a reader was long
 )
 
 
@@ -128,16 +167,26 @@ def migrations() -> list[str]:
 
 
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
-    """An SQLite error while opening, in an operator's words."""
-    text = str(error)
-    if "not a database" in text:
-        return StoreError(f"{path} is not an SQLite database", "point store.path elsewhere")
-    if "unable to open" in text:
-        reason = "no such file" if not path.exists() else "no permission, or not a file"
-        return StoreError(f"{path} cannot be opened: {reason}", "check store.path and its owner")
-    if "readonly" in text:
-        return StoreError(f"{path} cannot be written", "check its owner and mode, and its folder's")
-    return StoreError(f"{path}: {text}", "keep the file: it is needed to find out what happened")
+    """An SQLite error while opening or reading, in an operator's words."""
+    primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    said, hint = _EXPLAINED.get(primary, (f": {error}", _KEEP_IT))
+    return StoreError(f"{path}{said}", hint)
+
+
+_KEEP_IT = "keep the file: it is needed to find out what happened"
+_EXPLAINED = {
+    sqlite3.SQLITE_NOTADB: (" is not an SQLite database", "point store.path elsewhere"),
+    sqlite3.SQLITE_CANTOPEN: (
+        " cannot be opened: no such folder, no permission, or not a file",
+        "check store.path, its owner and its folder's",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        " cannot be written",
+        "check its owner and mode, and its folder's",
+    ),
+    sqlite3.SQLITE_BUSY: (" is locked by another program", "end that program, and try again"),
+    sqlite3.SQLITE_FULL: (" cannot grow: the disk is full", "make room, and try again"),
+}
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

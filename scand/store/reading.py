@@ -6,11 +6,10 @@ writer nor keeps the write-ahead log from being checkpointed.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -18,10 +17,20 @@ from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.opening import check, explain, migrations
-from scand.store.rows import EVENT_COLUMNS, PARCEL_COLUMNS, event_from_row, parcel_from_row
+from scand.store.readonly import read_only
+from scand.store.rows import (
+    EVENT_COLUMNS,
+    SELECT_EVENTS,
+    SELECT_PARCELS,
+    event_from_row,
+    parcel_from_row,
+)
 
 CHUNK = 5_000
 """Rows read at a time."""
+
+BEFORE_ALL = float("-inf")
+"""Less than any id in a table, those included that nobody would have written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,11 @@ class Reader:
         return ORDERS[order]
 
     def summary(self) -> dict[str, Any]:
-        """The durable part of `scand status`."""
+        """The durable part of `scand status`, all of one moment."""
+        with self.snapshot():
+            return self._summary()
+
+    def _summary(self) -> dict[str, Any]:
         (feed,) = self._rows("SELECT name, url, cursor, missing_history FROM feed")
         name, url, cursor, missing_history = feed
         newest = self._rows(
@@ -82,29 +95,29 @@ class Reader:
 
     def parcel(self, parcel_id: int) -> ParcelState | None:
         """The state of one parcel."""
-        rows = self._rows(f"SELECT {_PARCEL} FROM parcels WHERE parcel_id = ?", parcel_id)
+        rows = self._rows(SELECT_PARCELS + " WHERE parcel_id = ?", parcel_id)
         return parcel_from_row(rows[0])[1] if rows else None
 
     def history(self, parcel_id: int) -> list[Journaled]:
         """The events of one parcel, in commit order."""
-        sql = f"SELECT {_JOURNAL} FROM journal WHERE parcel_id = ? ORDER BY seq"
+        sql = _SELECT_JOURNAL + " WHERE parcel_id = ? ORDER BY seq"
         return [_journaled(row) for row in self._rows(sql, parcel_id)]
 
     def parcels(self) -> Iterator[tuple[int, ParcelState]]:
         """All parcels, by ParcelId."""
-        sql = f"SELECT {_PARCEL} FROM parcels WHERE parcel_id > ? ORDER BY parcel_id LIMIT ?"
+        sql = SELECT_PARCELS + " WHERE parcel_id > ? ORDER BY parcel_id LIMIT ?"
         for row in self._chunks(sql):
             yield parcel_from_row(row)
 
     def journal(self) -> Iterator[Journaled]:
         """All events, in commit order."""
-        sql = f"SELECT {_JOURNAL} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+        sql = _SELECT_JOURNAL + " WHERE seq > ? ORDER BY seq LIMIT ?"
         for row in self._chunks(sql):
             yield _journaled(row)
 
-    def events_of_parcels(self, after: int, up_to: int) -> list[ScanEvent]:
+    def events_of_parcels(self, after: float, up_to: int) -> list[ScanEvent]:
         """The events of the parcels with `after` < ParcelId <= `up_to`."""
-        sql = f"SELECT {_EVENT} FROM journal WHERE parcel_id > ? AND parcel_id <= ?"
+        sql = SELECT_EVENTS + " WHERE parcel_id > ? AND parcel_id <= ?"
         return [event_from_row(row) for row in self._rows(sql, after, up_to)]
 
     @contextmanager
@@ -114,11 +127,12 @@ class Reader:
         try:
             yield
         finally:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _chunks(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """Rows in the order of their first column, a chunk per query."""
-        last = 0
+        last: float = BEFORE_ALL
         while rows := self._rows(sql, last, CHUNK):
             yield from rows
             last = rows[-1][0]
@@ -136,9 +150,8 @@ class Reader:
         return int(count)
 
 
-_EVENT = ", ".join(EVENT_COLUMNS)
-_PARCEL = ", ".join(PARCEL_COLUMNS)
-_JOURNAL = f"seq, {_EVENT}, milestone, corrects"
+_JOURNAL = ("seq", *EVENT_COLUMNS, "milestone", "corrects")
+_SELECT_JOURNAL = f"SELECT {', '.join(_JOURNAL)} FROM journal"  # noqa: S608 - constant names
 
 
 def _journaled(row: tuple[Any, ...]) -> Journaled:
@@ -149,34 +162,30 @@ def _journaled(row: tuple[Any, ...]) -> Journaled:
 @contextmanager
 def open_reader(path: Path) -> Iterator[Reader]:
     """Open a store for reading. Raises StoreError, also for what happens while it is read."""
-    if not path.exists():
-        raise StoreError(f"{path}: no such file", "no scand has run with this store.path yet")
     try:
-        with closing(_connect(path)) as connection:
-            version = check(connection, path)
-            if version < len(migrations()):
-                raise StoreError(
-                    f"{path} has schema {version}; this scand reads schema {len(migrations())}",
-                    "start the daemon once: it brings the store up to date",
-                )
+        path.stat()
+    except FileNotFoundError:
+        message, hint = f"{path}: no such file", "no scand has run with this store.path yet"
+        raise StoreError(message, hint) from None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}", "check store.path and its owner") from None
+    try:
+        with read_only(path) as connection:
+            _check_readable(connection, path)
             yield Reader(connection)
     except sqlite3.Error as error:
         raise explain(path, error) from None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None)
-    try:
-        connection.execute("SELECT 1 FROM sqlite_schema")
-    except sqlite3.OperationalError:
-        # In a folder that may not be written, a store at rest can be read as it stands.
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        connection.close()
-        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
-    connection.execute("PRAGMA busy_timeout = 5000")
-    return connection
+def _check_readable(connection: sqlite3.Connection, path: Path) -> None:
+    version, newest = check(connection, path), len(migrations())
+    if version < newest:
+        raise StoreError(
+            f"{path} has schema {version}; this scand reads schema {newest}",
+            "start the daemon once: it brings the store up to date",
+        )
+    if connection.execute("SELECT one FROM feed").fetchone() is None:
+        raise StoreError(f"{path} was not set up to the end", "start the daemon once")
 
 
 def parcel_document(parcel_id: int, state: ParcelState) -> dict[str, Any]:

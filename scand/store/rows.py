@@ -22,6 +22,9 @@ PARCEL_COLUMNS = (
     "delivered_at",
 )
 
+SELECT_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM journal"  # noqa: S608 - constant names
+SELECT_PARCELS = f"SELECT {', '.join(PARCEL_COLUMNS)} FROM parcels"  # noqa: S608 - as above
+
 
 def event_from_row(row: Sequence[Any]) -> ScanEvent:
     """A row of EVENT_COLUMNS."""

@@ -14,6 +14,9 @@ Row = Sequence[Any]
 MAX_PARAMETERS = 32_766
 """SQLITE_MAX_VARIABLE_NUMBER of every SQLite since 3.32."""
 
+MAX_ROWS = 1_000
+"""Rows in a statement: one of a thousand takes 1.2 MB, and SQLite keeps it for the next time."""
+
 
 class Statement(NamedTuple):
     """SQL and the values of its parameters."""
@@ -59,7 +62,7 @@ def bulk(head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> Transactio
     if not rows:
         return
     width = len(rows[0])
-    most = MAX_PARAMETERS // width
+    most = min(MAX_ROWS, MAX_PARAMETERS // width)
     values = f"({','.join('?' * width)})"
     for start in range(0, len(rows), most):
         chunk = rows[start : start + most]

@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from scand.core.parcel import ParcelState, fold
-from scand.store.reading import Reader
+from scand.store.reading import BEFORE_ALL, Reader
 from scand.store.rows import parcel_row
 
 STEP = 2_000
@@ -44,7 +44,7 @@ def verify(reader: Reader) -> Verification:
 def _verify(reader: Reader) -> Verification:
     result, key = Verification(), reader.key()
     stored_digest, rebuilt_digest = hashlib.sha256(), hashlib.sha256()
-    after = 0
+    after: float = BEFORE_ALL
     for stored, last in _steps(reader.parcels()):
         events = reader.events_of_parcels(after, last)
         rebuilt = fold(events, key)

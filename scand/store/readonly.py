@@ -1,0 +1,71 @@
+"""A read-only connection, beside a daemon or without one.
+
+SQLite reads a database in WAL mode with the help of two files beside it. In a folder where the
+reader may not make them, a store at rest is read as it stands (`immutable`). SQLite then looks for
+no changes, so this module does: what was written meanwhile makes the reading void.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from scand.core.errors import StoreError
+from scand.store.opening import BUSY_TIMEOUT, beside
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write. Raises StoreError and sqlite3.Error."""
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+    before = _standing(path)
+    with closing(_connect(address)) as connection:
+        if _reads(connection, at_rest=before.wal is None):
+            yield connection
+            return
+    with closing(_connect(f"{address}&immutable=1")) as connection:
+        try:
+            yield connection
+        finally:
+            if _standing(path) != before:  # and SQLite was told not to look
+                raise StoreError(f"{path} was written while it was read", "run this again")
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+
+
+class _Standing(NamedTuple):
+    """What tells that a store was written: the size and the time of its file and of its log."""
+
+    database: tuple[int, int] | None
+    wal: tuple[int, int] | None
+
+
+def _standing(path: Path) -> _Standing:
+    return _Standing(_size_and_time(beside(path, "")), _size_and_time(beside(path, "-wal")))
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _reads(connection: sqlite3.Connection, *, at_rest: bool) -> bool:
+    """Whether SQLite can read beside a writer, for which it needs files in the folder."""
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema")
+    except sqlite3.OperationalError as error:
+        if not at_rest or error.sqlite_errorcode & 0xFF not in _NO_FILES_TO_BE_MADE:
+            raise
+        return False
+    return True
+
+
+_NO_FILES_TO_BE_MADE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}

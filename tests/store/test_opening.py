@@ -1,0 +1,517 @@
+"""Whose file it is, which schema it has, and who may write it."""
+
+import fcntl
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+import scand
+from scand.core.errors import StoreError
+from scand.ports import Checkpoint
+from scand.store import opening
+from scand.store.commit import load
+from scand.store.opening import (
+    APPLICATION_ID,
+    CACHED_STATEMENTS,
+    beside,
+    connect,
+    holder,
+    instance_lock,
+    migrations,
+    prepare,
+)
+from scand.store.reading import open_reader
+from scand.store.sqlite import open_store
+from scand.store.transaction import run
+from tests.store.pages import FEED, contents, many, page, rows
+from tests.store.privileges import without_privileges
+
+AWKWARD = [
+    "a?mode=ro",
+    "a#b",
+    "100%25 %s",
+    "with space",
+    'it\'s "quoted"',
+    ":memory:",
+    "file:x.db?mode=memory",
+    "ünï🦊",
+    "-wal",
+]
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as cheap as can be
+
+
+@contextmanager
+def refused(*words: str) -> Iterator[None]:
+    """A refusal that says `words` and how to go on, and leaves no file open."""
+    before = open_descriptors()
+    with pytest.raises(StoreError) as caught:
+        yield
+    assert open_descriptors() == before
+    for word in words:
+        assert word in caught.value.message
+    assert caught.value.hint
+    assert caught.value.exit_status == 2
+
+
+def test_fresh(tmp_path: Path) -> None:
+    """A new store is made, marked as scand's, in the newest schema, durable at every commit."""
+    path = tmp_path / "scand.db"
+    assert prepare(path, FEED) is None
+    assert rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert rows(path, "PRAGMA user_version") == [(len(migrations()),)]
+    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
+    with closing(connect(path)) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_size_limit").fetchone() == (64 * 2**20,)
+        assert run(connection, load()) == Checkpoint(None, [])
+
+
+def test_reopen(path: Path) -> None:
+    """A store that is prepared again is left as it is."""
+    with closing(connect(path)) as connection:
+        connection.execute("UPDATE feed SET cursor = 7")
+    before = contents(path)
+    assert prepare(path, FEED) is None
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("empty", [b"", None])
+def test_empty_file(tmp_path: Path, empty: bytes | None) -> None:
+    """An empty file, and a database without tables, become stores."""
+    path = tmp_path / "scand.db"
+    if empty is None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("VACUUM")
+    else:
+        path.write_bytes(empty)
+    assert prepare(path, FEED) is None
+    assert rows(path, "SELECT name FROM feed") == [("carrier",)]
+
+
+def test_interrupted_set_up(tmp_path: Path) -> None:
+    """A migration that breaks leaves nothing, and a later start does it from the beginning."""
+    path = tmp_path / "scand.db"
+    good = migrations()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "migrations", lambda: [good[0] + "; SELECT nonsense"])
+        with refused("nonsense"):
+            prepare(path, FEED)
+    assert rows(path, "SELECT count(*) FROM sqlite_schema") == [(0,)]
+    assert prepare(path, FEED) is None
+
+
+def test_migration(path: Path) -> None:
+    """A store of an older schema is brought up to date, one step after the other."""
+    steps = ["CREATE TABLE a (x ANY) STRICT", "ALTER TABLE a ADD COLUMN y ANY"]
+    newer = [*migrations(), *steps]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "migrations", lambda: newer)
+        prepare(path, FEED)
+    assert rows(path, "PRAGMA user_version") == [(len(newer),)]
+    assert rows(path, "SELECT x, y FROM a") == []
+
+
+def test_newer_schema(path: Path) -> None:
+    """A store written by a newer scand is refused, by the daemon and by readers."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with refused("schema 99", str(path)):
+        prepare(path, FEED)
+    with refused("schema 99"), open_reader(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE theirs (x)",
+        "PRAGMA user_version = 1",
+        "PRAGMA application_id = 7",
+    ],
+)
+def test_foreign_database(tmp_path: Path, script: str) -> None:
+    """Another program's database is refused, and not a byte of it is changed."""
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(script)
+    before = path.read_bytes()
+    with refused("not one of scand's"):
+        prepare(path, FEED)
+    with refused("not one of scand's"), open_reader(path):
+        pass
+    assert path.read_bytes() == before
+    assert names_in(tmp_path) == {"theirs.db"}
+
+
+def test_not_a_database(tmp_path: Path) -> None:
+    """A file that is no database is refused and left alone."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Dear diary\n" * 1000, encoding="utf-8")
+    before = path.read_bytes()
+    with refused("not an SQLite database"):
+        prepare(path, FEED)
+    with refused("not an SQLite database"), open_reader(path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_directory(tmp_path: Path) -> None:
+    """A folder in the place of the file is refused."""
+    path = tmp_path / "scand.db"
+    path.mkdir()
+    with refused(str(path)):
+        prepare(path, FEED)
+    with refused(str(path)), open_reader(path):
+        pass
+    with instance_lock(path):
+        pass
+
+
+def test_no_directory(tmp_path: Path) -> None:
+    """A folder that does not exist is named, and not created."""
+    path = tmp_path / "missing" / "scand.db"
+    with refused("missing", "No such file"), instance_lock(path):
+        pass
+    with refused("no such folder"):
+        prepare(path, FEED)
+    with refused("no such file"), open_reader(path):
+        pass
+    assert holder(path) is None
+    assert not path.parent.exists()
+
+
+def test_file_as_directory(tmp_path: Path) -> None:
+    """A file in the place of the folder is refused."""
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "scand.db"
+    with refused("Not a directory"), instance_lock(path):
+        pass
+    with refused("Not a directory"), open_reader(path):
+        pass
+
+
+@pytest.mark.parametrize("path", [Path("/"), Path()])
+def test_no_name(path: Path) -> None:
+    """A path without a file name is refused, not a crash."""
+    with refused():
+        prepare(path, FEED)
+
+
+async def test_refusal_of_the_store(tmp_path: Path) -> None:
+    """A file that cannot be opened leaves neither a thread nor a descriptor behind."""
+    before = {thread for thread in threading.enumerate() if "Trio" not in thread.name}
+    descriptors = open_descriptors()
+    for _ in range(5):
+        with pytest.raises(sqlite3.OperationalError):
+            async with open_store(tmp_path, "event_id"):
+                pass
+    assert {thread for thread in threading.enumerate() if "Trio" not in thread.name} == before
+    assert open_descriptors() <= descriptors
+
+
+async def test_open_and_close(path: Path) -> None:
+    """A store that is closed leaves no thread, no descriptor and no log behind."""
+    async with open_store(path, "event_id") as store:
+        await store.commit([page(*many(1, 5))])
+    before = open_descriptors()
+    for _ in range(5):
+        async with open_store(path, "event_id") as store:
+            await store.load()
+    assert open_descriptors() == before
+    assert names_in(path.parent) == {"scand.db"}
+
+
+# --- identity ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("name", "other"), ("id_kind", "opaque"), ("order", "created_at")],
+)
+def test_other_identity(path: Path, setting: str, value: str) -> None:
+    """A store of another feed is refused, and the setting that differs is named."""
+    before = contents(path)
+    with refused(f"feed.{setting}", repr(value), repr(getattr(FEED, setting))):
+        prepare(path, replace(FEED, **{setting: value}, url="https://elsewhere.test/"))
+    assert contents(path) == before
+
+
+def test_changed_url(path: Path) -> None:
+    """A carrier may move: the former url is told once, and the new one recorded."""
+    moved = replace(FEED, url="https://elsewhere.test/")
+    assert prepare(path, moved) == FEED.url
+    assert prepare(path, moved) is None
+    assert rows(path, "SELECT url FROM feed") == [(moved.url,)]
+
+
+# --- paths -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("relative", [False, True])
+async def test_awkward_names(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    relative: bool,  # noqa: FBT001
+) -> None:
+    """Whatever a file is called, the daemon and the readers find the same one."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(name) if relative else tmp_path / name
+    with instance_lock(path):
+        prepare(path, FEED)
+        async with open_store(path, "event_id") as store:
+            await store.commit([page(*many(1, 5))])
+            with open_reader(path) as reader:
+                assert reader.summary()["cursor"] == 5
+        assert holder(path) == os.getpid()
+    with open_reader(path) as reader:
+        assert reader.summary()["events"] == 5
+    left = {name, f"{name}.lock", f"{name}-wal", f"{name}-shm"}  # the last two by readers
+    assert names_in(tmp_path) <= left
+
+
+def names_in(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_name_that_is_no_text(tmp_path: Path) -> None:
+    """A name that is not UTF-8 is as good as any."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.db")
+    prepare(path, FEED)
+    with open_reader(path) as reader:
+        assert reader.summary()["cursor"] is None
+
+
+def test_link(path: Path) -> None:
+    """A store reached through a link is the same store: one lock, one log."""
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    with instance_lock(path):
+        assert holder(link) == os.getpid()
+        with refused("in use"), instance_lock(link):
+            pass
+    assert beside(link, "-wal") == path.with_name("scand.db-wal")
+    with open_reader(link) as reader:
+        assert reader.summary()["cursor"] is None
+
+
+# --- the lock ----------------------------------------------------------------
+
+HOLDER = """
+import sys
+from pathlib import Path
+from scand.store.opening import instance_lock
+with instance_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds the store."""
+    root = Path(scand.__file__).parents[1]
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_second_instance(path: Path) -> None:
+    """A second daemon is refused and told the first one's pid; the first is not disturbed."""
+    with instance_lock(path):
+        for _ in range(3):
+            with refused(f"pid {os.getpid()}", str(path)), instance_lock(path):
+                pass
+            assert holder(path) == os.getpid()
+    assert holder(path) is None
+    with instance_lock(path):
+        assert holder(path) == os.getpid()
+
+
+def test_second_process(path: Path) -> None:
+    """The lock holds between processes, and ends with a process that is killed."""
+    with other_process(path) as child:
+        assert holder(path) == child.pid
+        with refused(f"pid {child.pid}"), instance_lock(path):
+            pass
+        child.kill()
+        child.wait()
+        assert holder(path) is None
+        with instance_lock(path):
+            assert holder(path) == os.getpid()
+
+
+def test_two_stores(path: Path) -> None:
+    """Stores in one folder do not lock each other."""
+    with instance_lock(path), instance_lock(path.with_name("other.db")):
+        pass
+
+
+def test_nobody_holds(path: Path) -> None:
+    """Asking who holds a store that nobody ever held leaves no lock file."""
+    assert holder(path) is None
+    assert names_in(path.parent) == {"scand.db"}
+
+
+def test_strange_lock_file(path: Path) -> None:
+    """A lock file with anything in it can be locked, and a reader of it does not stumble."""
+    lock_file = beside(path, ".lock")
+    lock_file.write_bytes(b"\xff\xfe rubbish that is longer than a pid")
+    assert holder(path) is None
+    with instance_lock(path):
+        assert lock_file.read_bytes() == f"{os.getpid()}\n".encode()
+    lock_file.write_bytes(b"\xff\xfe")
+    with lock_file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with refused("in use"), instance_lock(path):
+            pass
+        assert holder(path) == 0
+
+
+def test_looking_does_not_refuse(path: Path) -> None:
+    """A daemon that starts while somebody looks who holds the store is not refused."""
+    with instance_lock(path):
+        pass
+    with ExitStack() as stack:
+        lock = stack.enter_context(beside(path, ".lock").open("rb"))
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        timer = threading.Timer(0.02, fcntl.flock, [lock, fcntl.LOCK_UN])
+        timer.start()
+        with instance_lock(path):
+            timer.join()
+            assert holder(path) == os.getpid()
+
+
+def test_lock_under_watch(path: Path) -> None:
+    """However often others look who holds a store, it can be locked."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.0001):
+            holder(path)
+
+    watchers = [threading.Thread(target=look) for _ in range(3)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        for _ in range(50):
+            with instance_lock(path):
+                pass
+    finally:
+        over.set()
+        for watcher in watchers:
+            watcher.join()
+
+
+# --- permissions -------------------------------------------------------------
+
+
+@pytest.fixture
+def public(path: Path) -> Iterator[Path]:
+    """Return a store in a folder of its own that anybody may read, and nobody else write."""
+    del path  # its first use has imported what would not be readable
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = folder / "scand.db"
+        prepare(store, FEED)
+        folder.chmod(0o555)
+        store.chmod(0o444)
+        yield store
+        folder.chmod(0o755)
+
+
+def test_no_permission(public: Path) -> None:
+    """A folder and a file that may not be written are refused in clear words."""
+    with without_privileges():
+        with refused("Permission denied"), instance_lock(public):
+            pass
+        with refused(str(public)):
+            prepare(public, FEED)
+        assert holder(public) is None
+        with open_reader(public) as reader:
+            assert reader.summary()["cursor"] is None
+
+
+def test_hidden_folder(public: Path) -> None:
+    """A folder that may not be searched is refused, not taken for an empty one."""
+    public.parent.chmod(0o000)
+    with without_privileges():
+        with refused("Permission denied"), open_reader(public):
+            pass
+        with refused("Permission denied"), instance_lock(public):
+            pass
+        with refused("cannot be opened"):
+            prepare(public, FEED)
+        assert holder(public) is None
+
+
+def test_file_that_may_not_be_read(public: Path) -> None:
+    """A file of another user is refused to readers."""
+    public.chmod(0o000)
+    with without_privileges(), refused("no permission"), open_reader(public):
+        pass
+
+
+def test_lock_of_another_user(public: Path) -> None:
+    """A lock file that somebody else made is refused with its name; who holds it can be seen."""
+    public.parent.chmod(0o777)
+    public.chmod(0o666)
+    with instance_lock(public):
+        beside(public, ".lock").chmod(0o444)
+        with without_privileges():
+            assert holder(public) == os.getpid()
+            with refused("scand.db.lock", "Permission denied"), instance_lock(public):
+                pass
+
+
+# --- memory ------------------------------------------------------------------
+
+
+async def test_prepared_statements_are_bounded(path: Path) -> None:
+    """Commits of many different sizes do not pile up prepared statements."""
+
+    def peak() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+    async with open_store(path, "event_id") as store:
+        pages = [page(*many(number * 2_000 + 1, 900 + number)) for number in range(90)]
+        for each in pages[:10]:
+            await store.commit([each])
+        before = peak()
+        for each in pages[10:]:
+            await store.commit([each])
+        assert peak() - before < CACHED_STATEMENTS * 2**21
+
+
+async def test_cancelled_while_opening(path: Path) -> None:
+    """A store that is cancelled while it opens is closed again."""
+    before = open_descriptors()
+    for delay in range(40):
+        with trio.move_on_after(delay / 10_000):
+            async with open_store(path, "event_id"):
+                await trio.sleep_forever()
+    assert open_descriptors() <= before + 4  # trio keeps an idle thread's
+    assert not beside(path, "-wal").exists()

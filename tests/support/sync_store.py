@@ -1,0 +1,47 @@
+"""The store without threads: the same transactions, on sqlite3, in the task that asks.
+
+For simulations: under a MockClock, a deadline can fire inside a call that runs in a thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import trio
+
+from scand.core.parcel import ORDERS, Key, Order
+from scand.ports import Checkpoint, Clock, PageResult, Receipt
+from scand.runtime.clock import WallClock
+from scand.store.commit import commit, load
+from scand.store.opening import connect
+from scand.store.transaction import Result, Transaction, run
+
+
+class SyncStore:
+    """Implements `ports.Store`; see `open_sync_store`."""
+
+    def __init__(self, connection: sqlite3.Connection, key: Key, clock: Clock) -> None:
+        self._connection = connection
+        self._key = key
+        self._clock = clock
+
+    async def load(self) -> Checkpoint:
+        """The durable position."""
+        return await self._run(load())
+
+    async def commit(self, pages: Sequence[PageResult]) -> Receipt:
+        """Make pages durable, all of them or none."""
+        return await self._run(commit(pages, self._key, self._clock.now()))
+
+    async def _run(self, transaction: Transaction[Result]) -> Result:
+        result = run(self._connection, transaction)
+        await trio.lowlevel.checkpoint()
+        return result
+
+
+@contextmanager
+def open_sync_store(path: Path, order: Order, clock: Clock | None = None) -> Iterator[SyncStore]:
+    """Open a store that `opening.prepare` has made ready, for as long as the block runs."""
+    with closing(connect(path)) as connection:
+        yield SyncStore(connection, ORDERS[order], clock or WallClock())
