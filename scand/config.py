@@ -10,12 +10,26 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+import httpx
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from scand.core.catalogue import SHIPPED, Catalogue
 from scand.core.errors import ConfigurationError
@@ -25,6 +39,9 @@ from scand.core.parcel import Order
 DEFAULT_PATH = Path("/etc/scand/scand.toml")
 PREFIX = "SCAND_"
 _NOT_SETTINGS = {"SCAND_CONFIG"}
+_MAX_SOCKET_PATH = 107
+"""Bytes that Linux has room for in a Unix socket's address."""
+_MAX_PORT = 65535
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -70,20 +87,49 @@ Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, 
 
 
 def _check_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        address = httpx.URL(text)
+        address.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("this is not a valid address") from None
+    if address.scheme not in {"http", "https"} or not address.host:
         raise ValueError("an http:// or https:// address is needed, with a host")
-    if parts.username is not None or parts.password is not None:
+    if not 0 < (address.port or 1) <= _MAX_PORT:
+        raise ValueError(f"a port is a number from 1 to {_MAX_PORT}")
+    if address.userinfo:
         raise ValueError("no user or password belongs in the address: use feed.token_file")
-    if parts.query or parts.fragment:
+    if "?" in text or "#" in text:
         raise ValueError("no ? or # belongs in the address: FromEventId and Limit are added to it")
     return text
+
+
+def _check_start(value: object) -> int | str:
+    text = str(value)
+    if text == "head":
+        return text
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ID):
+        raise ValueError('an EventId of 1 or more is needed, or "head"')
+    return int(text)
 
 
 def _check_entry(text: str) -> str:
     if not text.partition("/")[0].strip():
         raise ValueError('an entry is "TYPE" or "TYPE/STATUS_CODE"')
     return text
+
+
+def _check_listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    number = int(port) if port.isascii() and port.isdigit() else -1
+    if text and not (host and 0 <= number <= _MAX_PORT):
+        raise ValueError('host:port is needed, such as "127.0.0.1:9464", or "" for none')
+    return text
+
+
+def _check_file(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("the path of a file is needed")
+    return path
 
 
 class Section(BaseModel):
@@ -112,7 +158,7 @@ class Feed(Section):
     """`[feed]`"""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "carrier"
-    url: Annotated[str, BeforeValidator(_check_url)]
+    url: Annotated[str, AfterValidator(_check_url)]
     limit: Annotated[int, Field(ge=1, le=100_000)] = 100
     poll_interval: PositiveDuration = 2.0
     timeout: PositiveDuration = 30.0
@@ -120,7 +166,7 @@ class Feed(Section):
     token_file: Path | None = None
     id_kind: Literal["integer"] = "integer"
     order: Order = "event_id"
-    start_from: Annotated[int, Field(ge=1, le=MAX_ID)] | Literal["head"] = 1
+    start_from: Annotated[int | Literal["head"], BeforeValidator(_check_start)] = 1
     from_id: Annotated[
         Literal["auto", "inclusive", "exclusive"], Field(alias="from", serialization_alias="from")
     ] = "auto"
@@ -136,7 +182,7 @@ class CatalogueSection(Section):
     """`[catalogue]`"""
 
     mode: Literal["open", "strict"] = "open"
-    known: tuple[Annotated[str, BeforeValidator(_check_entry)], ...] = SHIPPED
+    known: tuple[Annotated[str, AfterValidator(_check_entry)], ...] = SHIPPED
 
     def build(self) -> Catalogue:
         """The catalogue that these settings describe."""
@@ -152,7 +198,7 @@ class Processors(Section):
 class Store(Section):
     """`[store]`"""
 
-    path: Path = Path("/var/lib/scand/scand.db")
+    path: Annotated[Path, AfterValidator(_check_file)] = Path("/var/lib/scand/scand.db")
 
 
 class Supervisor(Section):
@@ -166,7 +212,7 @@ class Supervisor(Section):
 class Admin(Section):
     """`[admin]`"""
 
-    listen: str = "127.0.0.1:9464"
+    listen: Annotated[str, AfterValidator(_check_listen)] = "127.0.0.1:9464"
     socket: Path | None = None
 
 
@@ -191,6 +237,15 @@ class Config(BaseSettings):
     supervisor: Supervisor = Supervisor()
     admin: Admin = Admin()
     logs: Logs = Logs()
+
+    @model_validator(mode="after")
+    def _socket_can_be_bound(self) -> Self:
+        if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:
+            raise ValueError(
+                f"admin.socket: {self.admin_socket} is too long for a Unix socket, which may have"
+                f" {_MAX_SOCKET_PATH} bytes; set a shorter one"
+            )
+        return self
 
     @property
     def admin_socket(self) -> Path:
@@ -221,11 +276,15 @@ def locate(path: Path | None) -> Path:
 
 def load(path: Path) -> Config:
     """Read and validate. Raises ConfigurationError that names every mistake at once."""
-    problems = _unknown_variables(os.environ)
+    unknown = _unknown_variables(os.environ)
+    problems = list(unknown.values())
     try:
         config = Config(**_read(path))
     except ValidationError as error:
-        problems += [_explain(dict(item)) for item in error.errors(include_url=False)]
+        errors = error.errors(include_url=False)
+        problems += [_explain(dict(item)) for item in errors if item["loc"] not in unknown]
+    except SettingsError as error:
+        problems.append(f"environment: {error}; lists and whole sections are given as JSON")
     if problems:
         summary = "\n".join(f"  {problem}" for problem in problems)
         raise ConfigurationError(
@@ -270,6 +329,8 @@ def _known_below(path: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    if not known:
+        return "there is nothing below that setting"
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
 
@@ -282,6 +343,8 @@ def _explain(error: dict[str, Any]) -> str:
             return f"{key}: unknown; {_nearest(location[-1], _known_below(location[:-1]))}"
         case "missing":
             return f"{key}: required, and not set"
+        case "value_error" if not location:
+            return str(error["ctx"]["error"])
         case "value_error" if location == ("feed", "url"):
             return f"{key}: {error['ctx']['error']}"  # the address may hold a password: not shown
         case "value_error":
@@ -290,13 +353,15 @@ def _explain(error: dict[str, Any]) -> str:
             return f"{key}: {error['msg']} (it is {error['input']!r})"
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    problems = []
+def _unknown_variables(environ: Mapping[str, str]) -> dict[tuple[str | int, ...], str]:
+    """What is wrong with each variable that sets nothing, by the place it would have."""
+    problems: dict[tuple[str | int, ...], str] = {}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
             continue
-        *sections, name = variable[len(PREFIX) :].lower().split("__")
-        known = _known_below(tuple(sections))
-        if name not in known:
-            problems.append(f"${variable}: unknown variable; {_nearest(name, known)}")
+        path = tuple(variable[len(PREFIX) :].lower().split("__"))
+        for depth, name in enumerate(path):
+            if name not in (known := _known_below(path[:depth])):
+                problems[path] = f"${variable}: unknown variable; {_nearest(name, known)}"
+                break
     return problems

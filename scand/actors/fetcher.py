@@ -81,7 +81,8 @@ class Echo:
     def new_in(self, page: Page) -> Page | None:
         """The page without the echo, or None where nothing remains to be committed."""
         last = self._last
-        if last is None or page.position.cursor > last.position.cursor:
+        follows = last is None or page.asked_from >= last.position.cursor  # and looks at no gap
+        if follows and (page.events or page.rejected):
             self._last = page
         if last is not None and page.asked_from <= last.position.cursor:
             known = {*last.events, *last.rejected}

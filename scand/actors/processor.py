@@ -76,7 +76,7 @@ def fold_safely(
 
 def _why_it_fails(event: ScanEvent, key: Key) -> tuple[Reason, str] | None:
     try:
-        fold([event], key)
+        fold([event, event], key)  # twice, or nothing would be joined
     except Exception as error:  # noqa: BLE001 - becomes the detail of a dead letter
         return Reason.PROCESSING_FAILED, repr(error)
     return None

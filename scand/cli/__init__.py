@@ -1,5 +1,6 @@
 """The command line: one command per file, each a function that `main` knows by name."""
 
+import os
 import sys
 
 import typer
@@ -26,13 +27,15 @@ app.command("verify")(verify.verify)
 
 def main() -> None:
     """Run a command; a mistake of the user's is one clear message, never a traceback."""
-    try:
-        app()
-    except ScandError as error:
-        typer.echo(f"scand: {error}", err=True)
-        if isinstance(error, OperatorError) and error.hint:
-            typer.echo(f"  hint: {error.hint}", err=True)
-        sys.exit(error.exit_status)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        sys.stderr.close()
-        sys.exit(1)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - for streams that were closed
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        try:
+            app()
+        except ScandError as error:
+            typer.echo(f"scand: {error}", err=True)
+            if isinstance(error, OperatorError) and error.hint:
+                typer.echo(f"  hint: {error.hint}", err=True)
+            sys.exit(error.exit_status)
+        except OSError as error:  # of our output, as a full disk; typer ends well for a closed pipe
+            typer.echo(f"scand: {error}", err=True)
+            sys.exit(1)

@@ -16,10 +16,11 @@ from rich.console import Console
 
 from scand.cli.demo_view import Scene, show, summary
 from scand.cli.simulate import read_faults
-from scand.config import Config, parse_duration
+from scand.config import Admin, Config, Feed, Store, parse_duration
 from scand.core.errors import ConfigurationError
 from scand.runtime.clock import WallClock
 from scand.runtime.daemon import open_parts, run_tree
+from scand.runtime.groups import ungrouped
 from scand.runtime.signals import watch_signals
 from scand.simulator import Faults, ScanApi, World, WorldPlan, create_app, serve
 from scand.store.reading import open_reader, parcel_document
@@ -80,16 +81,21 @@ class Stage:
         api = create_app(world, self.faults.transport)
         console, ending = Console(), trio.Event()
         board = StatusBoard(WallClock())
-        scene = Scene(board, world, api)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(watch_signals, ending, nursery.cancel_scope)
-            port = await nursery.start(serve, api)
-            config = configure(path, f"http://127.0.0.1:{port}/v1/scans/scanevents")
-            async with open_parts(config, WallClock(), scene) as parts:
-                nursery.start_soon(show, scene, console)
-                nursery.start_soon(self._end, scene, ending, parts.stopping)
-                await run_tree(parts)
-            nursery.cancel_scope.cancel()
+        scene, stopping = Scene(board, world, api), trio.Event()
+        finished = False
+        with ungrouped():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(watch_signals, ending, nursery.cancel_scope)
+                port = await nursery.start(serve, api)
+                config = configure(path, f"http://127.0.0.1:{port}/v1/scans/scanevents")
+                async with open_parts(config, WallClock(), scene, stopping) as parts:
+                    nursery.start_soon(show, scene, console)
+                    nursery.start_soon(self._end, scene, ending, stopping)
+                    await run_tree(parts)
+                finished = True
+                nursery.cancel_scope.cancel()
+        if not finished:
+            raise KeyboardInterrupt  # a second Ctrl-C: there is nothing to conclude from
         return conclude(console, path, world, api, board)
 
     async def _end(self, scene: Scene, ending: trio.Event, stopping: trio.Event) -> None:
@@ -114,7 +120,7 @@ class Stage:
 
 async def until(done: Callable[[], bool], patience: float) -> None:
     """Wait until `done`, but not longer than `patience` seconds."""
-    with trio.move_on_after(patience):
+    with trio.move_on_after(max(patience, 0)):
         while not done():  # noqa: ASYNC110 - a simulated world rings no bell
             await trio.sleep(0.05)
 
@@ -131,7 +137,9 @@ def configure(path: Path, url: str) -> Config:
         "breaker": {"failures": 3, "reset_after": "500ms"},
         "retry": {"base": "50ms", "cap": "1s"},
     }
-    return Config.model_validate({"feed": feed, "store": {"path": path}, "admin": {"listen": ""}})
+    return Config.model_construct(  # past the environment: it is meant for a real daemon
+        feed=Feed.model_validate(feed), store=Store(path=path), admin=Admin(listen="")
+    )
 
 
 def conclude(console: Console, path: Path, world: World, api: ScanApi, board: StatusBoard) -> bool:

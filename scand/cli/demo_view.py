@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import trio
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -51,7 +52,7 @@ class Scene:
         """The whole view."""
         columns = Table.grid(padding=(0, 4))
         columns.add_row(self._daemon(), self._carrier())
-        notable = [f"[dim]{line}" for line in self._notable] or ["[dim]-"]
+        notable = [f"[dim]{escape(line)}" for line in self._notable] or ["[dim]-"]
         return Panel(Group(columns, "", *notable), title="scand demo", subtitle="Ctrl-C ends it")
 
     def line(self) -> str:

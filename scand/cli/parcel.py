@@ -1,6 +1,7 @@
 """`scand parcel`: where a parcel is, and how it came there."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,9 @@ from scand.core.errors import ScandError
 from scand.core.parcel import ParcelState
 from scand.store.reading import Journaled, event_document, open_reader, parcel_document
 
+WIDE = 200
+"""Columns where there is no terminal: a pipe must not cut an instant in two."""
+
 
 def parcel(
     parcel_id: Annotated[int, typer.Argument(metavar="ID", help="The ParcelId.")],
@@ -21,7 +25,7 @@ def parcel(
     as_json: JsonOption = False,
 ) -> None:
     """Show the state and the history of one parcel."""
-    with open_reader(load(locate(config)).store.path) as reader:
+    with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
         state, history = reader.parcel(parcel_id), reader.history(parcel_id)
     if state is None:
         raise ScandError(f"parcel {parcel_id} is not known")
@@ -35,10 +39,12 @@ def parcel(
 
 def _show(parcel_id: int, state: ParcelState, history: list[Journaled]) -> None:
     latest = state.latest
-    console = Console()
-    console.print(f"parcel {parcel_id}: {latest.type} {latest.status_code}".rstrip(), markup=False)
+    width = None if sys.stdout.isatty() else WIDE
+    # What a carrier writes is shown as it is, square brackets and colons included.
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    console.print(f"parcel {parcel_id}: {latest.type} {latest.status_code}".rstrip())
     for name, mark in (("picked up", state.picked_up), ("delivered", state.delivered)):
-        console.print(f"{name:9}  {mark.created_at if mark else '-'}", markup=False)
+        console.print(f"{name:9}  {mark.created_at if mark else '-'}")
     table = Table("created at", "event", "type", "status", "run", "", box=None)
     for row in sorted(history, key=lambda row: (row.event.created_at, row.event.event_id)):
         event, milestone = row.event, row.milestone or ""

@@ -23,6 +23,8 @@ def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 
 def _from_daemon(settings: Config) -> dict[str, Any] | None:
+    if not settings.admin_socket.is_socket():
+        return None
     transport = httpx.HTTPTransport(uds=str(settings.admin_socket))
     try:
         with httpx.Client(transport=transport, timeout=PATIENCE) as client:
@@ -50,14 +52,18 @@ def _lines(document: dict[str, Any]) -> list[str]:
     return [
         f"feed          {document['feed']['name']}  {document['feed']['url']}",
         f"daemon        {_daemon(daemon)}",
-        f"breaker       {document['breaker'] or '-'}",
-        f"cursor        {document['cursor']}",
+        f"breaker       {_or_dash(document['breaker'])}",
+        f"cursor        {_or_dash(document['cursor'])}",
         f"lag           {_lag(document['lag_seconds'])}",
         f"last event    {last['created_at'] if last else '-'}",
         f"events        {document['events']}, of {document['parcels']} parcels",
         f"gaps          {missing}",
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}",
     ]
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def _daemon(daemon: dict[str, Any] | None) -> str:

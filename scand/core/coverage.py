@@ -11,15 +11,18 @@ What is asked, and from where:
 - Behind, on a server known to be inclusive: from cursor + 1. Nothing is asked for twice.
 - When a gap is due: from just before it, with at most a fifth of the requests.
 
-The server is known to be inclusive when it repeats the cursor's event. Nothing here waits or
-reads a clock: times are passed in, in seconds since 1970.
+The server is known to be inclusive when it repeats the cursor's event, and to be exclusive when
+it leaves that out; the last proof counts. Nothing here waits or reads a clock: times are passed
+in, in seconds since 1970.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from scand.core.instant import Instant, instant_at
+from scand.core.event import MAX_ID
+from scand.core.instant import LATEST, Instant, instant_at
 from scand.core.ledger import Gap, GapLedger, LedgerChange
 
 REREAD_SHARE = 0.25
@@ -28,6 +31,9 @@ REREAD_SHARE = 0.25
 BUSY_SHARE = 0.25
 """A page of at least this share of the largest one seen means: ask again at once."""
 
+FULL_PAGE = 10
+"""Fewer events than this are no full page, unless fewer were asked for: what the largest page
+is that the server grants, a process that has just begun cannot know."""
 
 _Found = tuple[int, Instant | None]
 
@@ -48,7 +54,10 @@ class Position(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What an answer showed: ids, with times where they could be read, and elements without id."""
+    """What an answer showed: ids, with times where they could be read, and elements without id.
+
+    An element without id that is served twice counts once.
+    """
 
     ids: Sequence[_Found]
     unreadable: int = 0
@@ -83,8 +92,10 @@ class Coverage:
         self.cursor, self._anchored = position
         self.ledger = GapLedger(gaps, late_window)
         self.inclusive = inclusive
+        self._learns = inclusive is None
         self.max_id_jump = max_id_jump
         self._max_limit = self._limit = limit
+        self._asked = Ask(position.cursor, limit)
         self._largest = 0  # elements of the largest page so far
         self._behind = False
         self._reread_credit = 0.0
@@ -96,12 +107,15 @@ class Coverage:
 
     def may_be_idle(self, ask: Ask) -> bool:
         """Whether "not found" can mean that nothing is new: never where the cursor is repeated."""
-        return self._anchored and not self.inclusive and not ask.reread
+        has_answered = self._anchored or self._largest > 0
+        repeats = self.inclusive is True and ask.from_id <= self.cursor
+        return has_answered and not repeats and not ask.reread
 
     def advance(self) -> Ask:
         """The question that moves the cursor."""
         self._reread_credit = min(self._reread_credit + REREAD_SHARE, 1.0)
-        return Ask(self.cursor + self._skips_cursor(), self._limit)
+        self._asked = Ask(min(self.cursor + self._skips_cursor(), MAX_ID), self._limit)
+        return self._asked
 
     def reread(self, now: float) -> Ask | None:
         """The question that looks at gaps, when one is due and the budget allows it."""
@@ -110,7 +124,8 @@ class Coverage:
         self._reread_credit -= 1
         low, high = span
         before = 0 if self.inclusive or low == 0 else 1  # for a server that excludes the id asked
-        return Ask(low - before, min(self._limit, high - low + 2 + before), reread=True)
+        self._asked = Ask(low - before, min(self._limit, high - low + 2 + before), reread=True)
+        return self._asked
 
     def next_reread(self) -> float:
         """When `reread` has something to ask; infinity while its budget is spent."""
@@ -118,63 +133,86 @@ class Coverage:
 
     def shrink(self) -> bool:
         """The answer was too large: ask for half as much. False when that is impossible."""
-        self._limit, old = max(1, self._limit // 2), self._limit
-        return self._limit < old
+        self._limit = max(1, self._asked.limit // 2)
+        self._reread_credit += self._asked.reread  # it has not had its answer yet
+        return self._limit < self._asked.limit
 
     def absorb(self, ask: Ask, seen: Seen, begun: float, now: float) -> Progress:
         """Take an answer to `ask`, requested at `begun` and read at `now`."""
-        size = len(seen.ids) + seen.unreadable
-        self._largest = max(self._largest, size)
-        self._limit = min(self._max_limit, self._limit + max(1, self._max_limit // 16))
         found = sorted(dict(seen.ids).items())
         ids = [found_id for found_id, _ in found]
-        self._learn(ask, ids)
-        fresh = self._trusted(found[bisect_right(ids, self.cursor) :], ask, size)
+        size = len(ids) - bisect_left(ids, ask.from_id) + seen.unreadable
+        self._limit = min(self._max_limit, self._limit + max(1, self._max_limit // 16))
+        self._learn(ask, ids, seen.unreadable)
+        fresh = self._trusted(found, ask)
+        self._largest = max(self._largest, size)
         self.ledger.fill(ids, now)
-        if ids:
-            top = min(ids[-1], fresh[-1][0] if fresh else self.cursor)
-            self.ledger.looked(ask.from_id + (not self.inclusive), top, begun)
-        history = self._extend(fresh, now)
-        moved = bool(fresh) or self._step_over(ask, seen, size)
-        hidden = self._hides_next(ask, size)
+        top = fresh[-1][0] if fresh else self.cursor
+        self.ledger.looked(*self._shown(ask, ids, size, top), begun)
+        history = self._extend(fresh, ask, begun, now)
+        moved = bool(fresh) or self._step_over(ask, seen, size, now)
+        hidden = self._hides_next(ask, ids, size)
         at_head = not (moved or hidden or ask.reread)
         if at_head:
             self._head_at = begun
         if not ask.reread:
-            self._behind = moved and size >= self._largest * BUSY_SHARE
+            room = min(ask.limit, self._largest) * BUSY_SHARE if fresh else self._full(ask)
+            self._behind = moved and size >= room
         change = self.ledger.take_change()
         position = Position(self.cursor, self._anchored)
-        return Progress(position, change, history, at_head, self._behind or hidden)
+        ask_again = self._behind or (hidden and self.inclusive is True)
+        return Progress(position, change, history, at_head, ask_again)
 
     def _skips_cursor(self) -> bool:
         if not self._anchored:
-            return self.inclusive is not False
+            return self.inclusive or (self.inclusive is None and not self._largest)
         return self.inclusive is True and (self._behind or min(self._limit, self._largest) <= 1)
 
-    def _hides_next(self, ask: Ask, size: int) -> bool:
-        """A page of one event, asked from the cursor, has room for the cursor's event alone."""
-        room = min(ask.limit, self._largest)
-        return size == room == 1 and ask.from_id == self.cursor and self.inclusive is True
+    def _hides_next(self, ask: Ask, ids: Sequence[int], size: int) -> bool:
+        """Whether the page has room for one event only, and that is the cursor's."""
+        alone = size == min(ask.limit, self._largest) == 1 and ids[-1:] == [self.cursor]
+        return alone and self.cursor < MAX_ID
 
-    def _learn(self, ask: Ask, ids: Sequence[int]) -> None:
-        if self.inclusive is not None or not self._anchored or ask.from_id != self.cursor:
+    def _full(self, ask: Ask) -> int:
+        return min(ask.limit, max(self._largest, FULL_PAGE))
+
+    def _learn(self, ask: Ask, ids: Sequence[int], unreadable: int) -> None:
+        self._anchored |= self.cursor in ids
+        # an element without id may be the cursor's event, and one from below belongs elsewhere
+        if not self._learns or not self._anchored or ask.from_id != self.cursor or unreadable:
             return
-        if self.cursor in ids:
-            self.inclusive = True
-        elif ids and ids[-1] > self.cursor:
-            self.inclusive = False
+        if not ids or ids[0] >= self.cursor:
+            self.inclusive = ids[:1] == [self.cursor]
 
-    def _trusted(self, fresh: list[_Found], ask: Ask, size: int) -> list[_Found]:
+    def _trusted(self, found: list[_Found], ask: Ask) -> list[_Found]:
         """Ids up to the first jump too far to believe, unless a full page lies beyond it."""
-        previous = self.cursor
-        for at, (seen, _) in enumerate(fresh):
-            if self._anchored and seen - previous > self.max_id_jump:
-                full = size >= min(ask.limit, self._largest)
-                return fresh if full and at == 0 else fresh[:at]
-            previous = seen
-        return fresh
+        at = bisect_right(found, self.cursor, key=_id_of)
+        fresh = found[at:]
+        if not fresh or fresh[-1][0] - self.cursor <= self.max_id_jump:
+            return fresh
+        steps = enumerate(pairwise([self.cursor, *map(_id_of, fresh)]))
+        jumps = [place for place, (low, high) in steps if high - low > self.max_id_jump]
+        ends = [*jumps, len(fresh)]
+        if ends[0] == 0:
+            beyond = ends[1] + (at > 0)  # the cursor's event takes a place as well
+            proven = not ask.reread and beyond >= self._full(ask)
+            if proven or not self._anchored:
+                del ends[0]
+        return fresh[: ends[0]]
 
-    def _extend(self, fresh: list[_Found], now: float) -> int:
+    def _shown(self, ask: Ask, ids: Sequence[int], size: int, top: int) -> tuple[int, int]:
+        """The ids of which an answer showed all that are visible, `top` being the last of use."""
+        least = ask.from_id + (not self.inclusive)
+        if not size:  # contradicts the cursor, so it proves nothing
+            return least, least - 1
+        greatest = [0, *ids][bisect_right(ids, top)]
+        return least, min(top, max(greatest, self._reach(ask, size)))
+
+    def _reach(self, ask: Ask, size: int) -> int:
+        """The `size` lowest ids from the one asked for lie at least so far apart."""
+        return ask.from_id + size - (self.inclusive is not False)
+
+    def _extend(self, fresh: list[_Found], ask: Ask, begun: float, now: float) -> int:
         """Move the cursor over `fresh`; the holes between become gaps, or history."""
         if not fresh:
             return 0
@@ -182,26 +220,38 @@ class Coverage:
         self._anchored = True
         if self.cursor - previous == len(fresh):
             return 0
-        recent = now - self._head_at <= self.ledger.late_window
-        oldest = instant_at(now - self.ledger.late_window)
+        if self.inclusive is None and ask.from_id == previous + 1 < fresh[0][0]:
+            previous = ask.from_id  # which an exclusive server keeps back
+            self.ledger.open(previous, previous, now)
+        recent = self._is_recent(fresh, begun)
         history = 0
-        for seen, created_at in fresh:
+        for seen, _ in fresh:
             if seen - previous > 1:
-                if recent or created_at is None or created_at >= oldest:
+                if recent:
                     self.ledger.open(previous + 1, seen - 1, now)
                 else:
                     history += seen - previous - 1
             previous = seen
         return history
 
-    def _step_over(self, ask: Ask, seen: Seen, size: int) -> bool:
-        """Pass a full page in which no new id could be read.
+    def _is_recent(self, fresh: list[_Found], begun: float) -> bool:
+        """Whether late ids may yet come: an old date alone says little, scanners upload late."""
+        if begun - self._head_at <= self.ledger.late_window:
+            return True
+        newest = max((date for _, date in fresh if date is not None), default=LATEST)
+        return newest >= instant_at(begun - self.ledger.late_window)
 
-        Its elements are the `size` lowest ids from the one asked for, so that many ids on from
-        there nothing is left that it did not show.
-        """
-        reached = ask.from_id + size - 1
-        if not seen.unreadable or size < min(ask.limit, self._largest) or reached <= self.cursor:
+    def _step_over(self, ask: Ask, seen: Seen, size: int, now: float) -> bool:
+        """Pass a full page in which no new id could be read; what it may have hidden is a gap."""
+        if ask.reread or not seen.unreadable or size < min(ask.limit, self._largest):
             return False
+        reached = min(max(self._reach(ask, size), self.cursor + 1), MAX_ID)
+        if reached <= self.cursor:
+            return False
+        self.ledger.open(self.cursor + 1, reached, now)
         self.cursor, self._anchored = reached, False
         return True
+
+
+def _id_of(found: _Found) -> int:
+    return found[0]

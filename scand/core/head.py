@@ -14,10 +14,9 @@ def find_head(start: int = 1) -> Probe:
     beyond = MAX_ID + 1
     while known + step < beyond:
         found = yield known + step
-        if found is None:
+        if found is None or found < known + step:  # a stray id from below says nothing
             beyond = known + step
-            step = max(1, (beyond - known) // 2)
         else:
             known = found
-            step = step * 2 if beyond > MAX_ID else max(1, (beyond - known) // 2)
+        step = max(1, min(step * 2, (beyond - known) // 2))
     return known

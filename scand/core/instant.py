@@ -17,7 +17,7 @@ EARLIEST = Instant("0001-01-01T00:00:00.0000000Z")
 LATEST = Instant("9999-12-31T23:59:59.9999999Z")
 
 _SYNTAX = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))? ?(Z|z|[+-]\d\d:\d\d)?",
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|z|[+-]\d\d:\d\d))?",
     re.ASCII,
 )
 _LENGTH = len("2021-05-11T21:11:34.1506147Z")

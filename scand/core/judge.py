@@ -43,17 +43,16 @@ class Judge:
         ruling = Ruling()
         horizon = instant_at(now + self.max_future)
         for event in events:
+            too_far = event.created_at > horizon
             oddity = self.catalogue.oddity(event)
-            if event.created_at > horizon:
-                fatal, reason, why = self.future_is_fatal, Reason.FAR_FUTURE, FAR_FUTURE
-            elif oddity is None:
-                ruling.accepted.append(event)
-                continue
-            else:
-                fatal, reason, why = self.catalogue.strict, Reason.NOT_IN_CATALOGUE, oddity
-            if fatal:
-                ruling.turned.append((event, reason, why))
+            if too_far and self.future_is_fatal:
+                ruling.turned.append((event, Reason.FAR_FUTURE, FAR_FUTURE))
+            elif oddity is not None and self.catalogue.strict:
+                ruling.turned.append((event, Reason.NOT_IN_CATALOGUE, oddity))
             else:
                 ruling.accepted.append(event)
-                ruling.oddities[why] += 1
+                if too_far:
+                    ruling.oddities[FAR_FUTURE] += 1
+                if oddity is not None:
+                    ruling.oddities[oddity] += 1
         return ruling

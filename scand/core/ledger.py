@@ -75,8 +75,16 @@ class GapLedger:
         return change
 
     def open(self, low: int, high: int, now: float) -> None:
-        """Ids `low`..`high` are missing."""
-        self._add(Gap(low, high, now), now + FIRST_LOOK)
+        """Ids `low`..`high`, above all others that are missing, are missing too.
+
+        Gaps that touch become one, which is as young as the younger.
+        """
+        due = now + FIRST_LOOK
+        if self._lows and (last := self._gaps[self._lows[-1]]).high == low - 1:
+            due = self._due[last.low]
+            self._remove(last)
+            low = last.low
+        self._add(Gap(low, high, now), due)
 
     def fill(self, ids: Sequence[int], now: float) -> None:
         """These ids, ascending, have been seen."""
@@ -87,21 +95,26 @@ class GapLedger:
             self._fill_one(seen, now)
 
     def looked(self, low: int, high: int, begun: float) -> None:
-        """A request begun at `begun` has shown all that is visible in `low`..`high`."""
+        """A request begun at `begun`, for ids from `low` on, has shown all up to `high`.
+
+        If that is less than a gap at `low`, the others take their turns before it.
+        """
         inside = self._lows[bisect_left(self._lows, low) : bisect_right(self._lows, high)]
         for gap in [self._gaps[start] for start in inside]:
-            if gap.high > high:
-                continue
-            if begun >= gap.since + self.late_window:
-                self._remove(gap)
-                self._settled.append(Settled(Outcome.GIVEN_UP, *gap))
-            else:
+            if begun < gap.since + self.late_window:
                 self._schedule(gap, self._next_look_at(gap, begun))
+                continue
+            self._remove(gap)
+            self._settled.append(Settled(Outcome.GIVEN_UP, gap.low, min(gap.high, high), gap.since))
+            if gap.high > high:
+                self._add(Gap(high + 1, gap.high, gap.since), begun)
+        if low in self._gaps and self._due[low] <= begun:
+            self._schedule(self._gaps[low], begun + FIRST_LOOK)
 
     def due(self, now: float, reach: int) -> tuple[int, int] | None:
         """The ids to re-read now: a gap that is due, with its neighbours up to `reach` ids on."""
-        if self.next_look() > now:
-            return None
+        if not self._gaps or 0 < self.next_look() - now <= max(self.late_window, FIRST_LOOK):
+            return None  # a wait of more than that: the clock went back, look at once
         first = self._gaps[self._queue[0][1]]
         last = self._gaps[self._lows[bisect_right(self._lows, first.low + reach) - 1]]
         return first.low, min(last.high, max(first.high, first.low + reach))

@@ -33,9 +33,18 @@ _HEADERS = {
 }
 
 
-def open_client(*, connections: int = 10, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """Return a client to be entered with `async with`; `connections` bounds requests in flight."""
+def open_client(
+    *,
+    connections: int = 10,
+    tls: ssl.SSLContext | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """Return a client to be entered with `async with`; `connections` bounds requests in flight.
+
+    `transport` takes the place of the network, for simulations.
+    """
     return httpx.AsyncClient(
+        transport=transport,
         headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a jar would grow for ever
         follow_redirects=False,

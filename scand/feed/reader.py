@@ -4,17 +4,23 @@
 | --- | --- |
 | a page, 204, or 404 where it can mean "nothing new" | returned |
 | a body over the cap | returned: the fetcher asks for less |
-| 429, 503 with Retry-After | wait as told, at most `retry_after_cap` |
+| 429, 503 with Retry-After | wait as told, at most `retry_after_cap`; "0" is no wait to be had |
 | 401, 403, another 404, a redirect | wait `refused_pause`; the credential is read again |
+| a page that does not decode, three times the same | poison: read event by event |
 | anything else | wait with full jitter, doubling up to `cap`; counts for the breaker |
+
+A page that does not decode though its framing is whole says nothing about the carrier's health: it
+is neutral for the breaker. One whose framing is damaged may be transport, and is a failure.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import trio
 
 from scand.core.decode import Decoded, Undecodable, decode_page
-from scand.feed.breaker import VERDICTS, Breaker
+from scand.core.framing import salvage
+from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
 from scand.ports import (
     Answered,
@@ -31,6 +37,12 @@ from scand.ports import (
     TooLarge,
 )
 from scand.records import FetchFailed
+
+POISON_AFTER = 3
+"""Times the same undecodable page must come before it is taken for what the carrier means."""
+
+_Page = tuple[Decoded, bytes]
+_EMPTY: _Page = Decoded([], []), b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +72,12 @@ class PageReader:
         self._feed, self._breaker, self._backoff = feed, breaker, backoff
         self._clock, self._observer = clock, observer
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
+        self._suspect = Suspect()
 
     async def read(self, request: Request, *, may_be_idle: bool) -> Reading | TooLarge:
         """Ask until there is an answer. `may_be_idle`: a 404 can mean that nothing is new."""
         while True:
-            outcome = await self._ask(request)
-            if isinstance(outcome, NotFound) and may_be_idle:
-                return Reading(Decoded([], []), b"", self._clock.now(), 0.0)
+            outcome = await self._ask(request, may_be_idle=may_be_idle)
             if isinstance(outcome, Reading):
                 self._backoff.reset()
                 return outcome
@@ -76,17 +87,44 @@ class PageReader:
             self._observer(FetchFailed(type(outcome).__name__, _reason(outcome), wait))
             await trio.sleep(wait)
 
-    async def _ask(self, request: Request) -> Reading | Outcome:
+    async def _ask(self, request: Request, *, may_be_idle: bool) -> Reading | Outcome:
         async with self._breaker.admission() as permit:
             begun, started = self._clock.now(), trio.current_time()
             outcome = await self._feed.ask(request)
-            reading = _read(outcome, begun, trio.current_time() - started)
-            permit.settle(VERDICTS[Answered if isinstance(reading, Reading) else type(reading)])
-            return reading
+            seconds = trio.current_time() - started
+            verdict = VERDICTS[type(outcome)]
+            result: _Page | Outcome = outcome
+            match outcome:
+                case Answered(body):
+                    verdict, result = self._interpret(body)
+                case NothingNew():
+                    result = _EMPTY
+                case NotFound() if may_be_idle:
+                    result = _EMPTY
+                case _:
+                    pass
+            permit.settle(verdict)
+            return Reading(*result, begun, seconds) if isinstance(result, tuple) else result
+
+    def _interpret(self, body: bytes) -> tuple[Verdict, _Page | Failed]:
+        try:
+            decoded = decode_page(body)
+        except Undecodable as error:
+            return self._doubt(body, str(error))
+        self._suspect.clear()
+        return Verdict.SUCCESS, (decoded, body)
+
+    def _doubt(self, body: bytes, why: str) -> tuple[Verdict, _Page | Failed]:
+        try:
+            salvaged = salvage(body)
+        except Undecodable:
+            return Verdict.FAILURE, Failed(why)
+        convicted = self._suspect.convicts(body)
+        return Verdict.NEUTRAL, salvaged if convicted else Failed(why)
 
     def _wait_after(self, outcome: Outcome) -> float:
         match outcome:
-            case Throttled(retry_after=float(seconds)):
+            case Throttled(retry_after=float(seconds)) if seconds > 0:
                 return min(seconds, self._retry_after_cap)
             case Refused() | NotFound():
                 return self._refused_pause
@@ -94,17 +132,22 @@ class PageReader:
                 return self._backoff.next()
 
 
-def _read(outcome: Outcome, begun: float, seconds: float) -> Reading | Outcome:
-    match outcome:
-        case Answered(body):
-            try:
-                return Reading(decode_page(body), body, begun, seconds)
-            except Undecodable as error:
-                return Failed(str(error))
-        case NothingNew():
-            return Reading(Decoded([], []), b"", begun, seconds)
-        case _:
-            return outcome
+class Suspect:
+    """Remembers the last page that did not decode, by digest, and how often it came."""
+
+    def __init__(self) -> None:
+        self._digest, self._times = b"", 0
+
+    def convicts(self, body: bytes) -> bool:
+        """Whether this body has now come often enough to be poison rather than damage."""
+        digest = hashlib.sha256(body).digest()
+        self._times = self._times + 1 if digest == self._digest else 1
+        self._digest = digest
+        return self._times >= POISON_AFTER
+
+    def clear(self) -> None:
+        """A page decoded."""
+        self._digest, self._times = b"", 0
 
 
 def _reason(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ A generation of ingest starts from the durable position, with fresh channels.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -35,6 +35,7 @@ from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
 from scand.ports import Checkpoint, Clock, Feed, Observer, Store
 from scand.records import BreakerChanged, Lifecycle
+from scand.runtime.groups import ungrouped
 from scand.runtime.signals import watch_signals
 from scand.runtime.supervisor import Child, supervise
 from scand.store.opening import Identity, instance_lock, prepare
@@ -73,18 +74,18 @@ async def run_daemon(
     config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
 ) -> None:
     """Follow the feed until a signal says to stop. Raises OperatorError, IngestFailedError."""
-    async with (
-        open_parts(config, clock, observer, until_caught_up=until_caught_up) as parts,
-        trio.open_nursery() as nursery,
-    ):
-        await nursery.start(watch_signals, parts.stopping, nursery.cancel_scope)
-        await run_tree(parts)
-        nursery.cancel_scope.cancel()
+    stopping = trio.Event()
+    with ungrouped():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(watch_signals, stopping, nursery.cancel_scope)
+            async with open_parts(config, clock, observer, stopping) as parts:
+                await run_tree(replace(parts, until_caught_up=until_caught_up))
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
 async def open_parts(
-    config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
+    config: Config, clock: Clock, observer: Observer, stopping: trio.Event
 ) -> AsyncIterator[Parts]:
     """The real feed, store and admin server, as configured."""
     path, feed = config.store.path, config.feed
@@ -108,24 +109,30 @@ async def open_parts(
                 clock,
                 fan_out(board, observer),
                 build_admin(config, board),
-                until_caught_up,
+                stopping=stopping,
             )
 
 
 async def run_tree(parts: Parts) -> None:
-    """The supervision tree; ends when `parts.stopping` is set and all is drained."""
+    """The supervision tree; ends when `parts.stopping` is set and all is drained.
+
+    Raises IngestFailedError when ingest crashes too often.
+    """
     supervisor, retry = parts.config.supervisor, parts.config.feed.retry
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
     ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
     patience = partial(Backoff, retry.base, retry.cap, rng)
-    async with trio.open_nursery() as root:
-        root.start_soon(limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope)
-        if parts.admin is not None:
-            admin = Child("admin", parts.admin, allowed=None)
-            root.start_soon(supervise, admin, patience(), parts.stopping, parts.observer)
-        await supervise(ingest, patience(), parts.stopping, parts.observer)
-        root.cancel_scope.cancel()
+    with ungrouped():
+        async with trio.open_nursery() as root:
+            root.start_soon(
+                limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope
+            )
+            if parts.admin is not None:
+                admin = Child("admin", parts.admin, allowed=None)
+                root.start_soon(supervise, admin, patience(), parts.stopping, parts.observer)
+            await supervise(ingest, patience(), parts.stopping, parts.observer)
+            root.cancel_scope.cancel()
     drained = root.cancel_scope.deadline > trio.current_time()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
 

@@ -16,6 +16,10 @@ from scand.core.restarts import RestartIntensity
 from scand.feed.pacing import Backoff
 from scand.ports import Observer
 from scand.records import ChildFailed
+from scand.runtime.groups import leaves
+
+STEADY = 60.0
+"""Seconds after which a child counts as well again: its next crash waits the shortest time."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ async def supervise(
     Raises IngestFailedError when it crashes more often than is allowed.
     """
     while not stopping.is_set():
+        started = trio.current_time()
         try:
             await child.start()
         except Exception as error:
@@ -44,6 +49,8 @@ async def supervise(
                     f"{child.name}: more than {child.allowed.intensity} restarts within"
                     f" {child.allowed.period:g} s; the last cause: {'; '.join(causes)}"
                 ) from error
+            if trio.current_time() - started >= STEADY:
+                backoff.reset()
             wait = backoff.next()
             observer(ChildFailed(child.name, causes, wait))
             with trio.move_on_after(wait):
@@ -54,12 +61,9 @@ async def supervise(
 
 def describe(error: BaseException) -> Iterator[str]:
     """The leaves of an exception group, each with the place it came from."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from describe(inner)
-        return
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    where = f" ({place.tb_frame.f_code.co_qualname}:{place.tb_lineno})" if place else ""
-    yield f"{type(error).__name__}: {error}{where}"
+    for leaf in leaves(error):
+        place = leaf.__traceback__
+        while place and place.tb_next:
+            place = place.tb_next
+        where = f" ({place.tb_frame.f_code.co_qualname}:{place.tb_lineno})" if place else ""
+        yield f"{type(leaf).__name__}: {leaf}{where}"

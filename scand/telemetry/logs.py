@@ -6,7 +6,8 @@ They go to standard error, so that standard output carries a command's results a
 import os
 import sys
 from collections.abc import Mapping
-from typing import Literal
+from contextlib import suppress
+from typing import Literal, TextIO
 
 import structlog
 
@@ -43,9 +44,23 @@ def configure_logs(level: Level, style: Literal["auto", "console", "json"]) -> N
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lines:
+    """Writes lines as long as it can: a full disk or a closed pipe must not stop the daemon."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: the stream was closed
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = msg
 
 
 class LogObserver:

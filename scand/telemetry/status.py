@@ -47,6 +47,7 @@ class StatusBoard:
             case PageFetched():
                 self._page(record)
             case FetchFailed(kind, reason, wait):
+                self.at_head = False
                 self.failures[kind] += 1
                 self.waiting = f"{reason}; next try in {wait:.1f} s"
             case BreakerChanged(_, new, _):
@@ -65,7 +66,11 @@ class StatusBoard:
 
     @property
     def lag(self) -> float | None:
-        """Seconds between now and the newest event fetched; 0 at the head, None if unknown."""
+        """Seconds since we knew all: 0 at the head, None if unknown.
+
+        Behind, that is the age of the newest event fetched; while the carrier does not answer, the
+        time since it last said that there is nothing more.
+        """
         if self.at_head:
             return 0.0
         return None if self.newest is None else max(0.0, self.clock.now() - self.newest)
@@ -90,10 +95,13 @@ class StatusBoard:
         self.totals["events"] += record.events
         self.totals["rereads"] += record.reread
         self.gaps = record.gaps
-        if record.newest is not None:
-            self.newest = max(self.newest or record.newest, record.newest)
-        if not record.reread:
-            self.at_head, self.cursor = record.at_head, record.cursor
+        if record.reread:
+            return
+        self.at_head, self.cursor = record.at_head, record.cursor
+        if record.at_head:
+            self.newest = self.clock.now()
+        elif record.newest is not None:  # of this page: one date in the future is soon forgotten
+            self.newest = record.newest
 
     def _commit(self, record: Committed) -> None:
         self.totals["commits"] += 1

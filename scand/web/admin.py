@@ -53,8 +53,7 @@ async def serve_admin(app: Starlette, listen: str, socket: Path | None) -> None:
     config = Config()
     config.bind = [listen] if listen else []
     if socket is not None:
-        socket.unlink(missing_ok=True)  # noqa: ASYNC240 - local and quick
-        config.bind.append(f"unix:{socket}")
+        config.bind.append(f"unix:{socket}")  # in the place of a socket left behind, if any
     if not config.bind:
         return
     config.umask = 0o117  # the socket's mode is 0660
@@ -64,5 +63,5 @@ async def serve_admin(app: Starlette, listen: str, socket: Path | None) -> None:
     try:
         await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
     finally:
-        if socket is not None:
-            socket.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
+        if socket is not None and socket.is_socket():  # noqa: ASYNC240 - local and quick
+            socket.unlink()  # noqa: ASYNC240 - as above

@@ -1,0 +1,153 @@
+"""`scand check-config`: everything that is wrong at once, and what is in effect."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import Call
+
+GOOD = '[feed]\nurl = "https://carrier.test/scans"\n'
+
+
+@pytest.fixture
+def check(tmp_path: Path, call: Call) -> Any:
+    """Check a configuration given as text."""
+
+    def check(text: str, *options: str) -> Any:
+        path = tmp_path / "scand.toml"
+        path.write_text(text)
+        return call("check-config", path, *options)
+
+    return check
+
+
+def test_a_good_one(check: Any) -> None:
+    """What is in effect is printed, defaults included, and reads back as itself."""
+    done = check(GOOD + 'poll_interval = "250ms"\n[feed.breaker]\nfailures = 7\n')
+    assert done.status == 0
+    printed = tomllib.loads(done.out)
+    assert printed["feed"]["poll_interval"] == "250ms"
+    assert printed["feed"]["breaker"] == {"failures": 7, "reset_after": "30s"}
+    assert printed["feed"]["max_body"] == "32MiB"
+    assert printed["processors"]["shards"] == 4
+    again = check(done.out)
+    assert (again.status, tomllib.loads(again.out)) == (0, printed)
+    assert json.loads(check(GOOD, "--json").out)["feed"]["url"] == "https://carrier.test/scans"
+
+
+def test_every_error_at_once(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistakes in the file and in the environment are all named, each with its key."""
+    monkeypatch.setenv("SCAND_FEED__LIMT", "5")
+    monkeypatch.setenv("SCAND_STORES__PATH", "/x")
+    done = check(
+        '[feed]\nlimit = 0\npoll_intervall = "2s"\ntimeout = 5\nstart_from = "tail"\n'
+        '[feed.retry]\nbase = "0s"\n[catalogue]\nknown = [5, "/X"]\n[stroe]\npath = \'x\'\n'
+        '[admin]\nlisten = "9464"\n[processors]\nshards = "many"\n'
+    )
+    assert done.status == 2
+    expected = {
+        "$SCAND_FEED__LIMT: unknown variable; did you mean 'limit'?",
+        "$SCAND_STORES__PATH: unknown variable; did you mean 'store'?",
+        "feed.url: required, and not set",
+        "feed.limit: ",
+        "feed.poll_intervall: unknown; did you mean 'poll_interval'?",
+        "feed.timeout: a duration is text",
+        "feed.start_from: an EventId of 1 or more is needed, or \"head\" (it is 'tail')",
+        "feed.retry.base: ",
+        "catalogue.known.0: ",
+        "catalogue.known.1: ",
+        "stroe: unknown; did you mean 'store'?",
+        "admin.listen: host:port is needed",
+        "processors.shards: ",
+    }
+    said = done.err.splitlines()
+    for text in expected:
+        assert sum(line.startswith(f"  {text}") for line in said) == 1, (text, done.err)
+    assert len(said) == len(expected) + 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://carrier.test/",
+        "carrier.test/scans",
+        "http://",
+        "http://carrier.test:99999/",
+        "http://carrier.test:port/",
+        "http://[::1/",
+        "http://..test/",
+        "http://carrier.test/a\\nb",
+        "https://carrier.test/?key=hunter2",
+        "https://me:hunter2@carrier.test/",
+        "https://carrier.test/#hunter2",
+    ],
+)
+def test_addresses_that_cannot_be_used(check: Any, url: str) -> None:
+    """A wrong address is found here, not by the first request; a secret in it is not repeated."""
+    done = check(f'[feed]\nurl = "{url}"\n')
+    assert done.status == 2
+    assert done.err.count("feed.url: ") == 1
+    assert "hunter2" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[feed]\nurl = 5\n", "feed.url"),
+        ("feed = 'http://me:hunter2@carrier.test/'\n", "feed"),
+        (GOOD + 'token_file = ["hunter2"]\n', "feed.token_file"),
+        (GOOD + "start_from = 0\n", "feed.start_from"),
+        (GOOD + "start_from = true\n", "feed.start_from"),
+        (GOOD + 'late_window = "5 minutes"\n', "feed.late_window"),
+        (GOOD + 'max_body = "1MB"\n', "feed.max_body"),
+        (GOOD + 'from = "both"\n', "feed.from"),
+        (GOOD + 'from_id = "auto"\n', "feed.from_id"),
+        (GOOD + '[store]\npath = ""\n', "store.path"),
+        (GOOD + f'[store]\npath = "/{"x" * 120}.db"\n', "admin.socket"),
+        (GOOD + f'[admin]\nsocket = "/{"x" * 120}"\n', "admin.socket"),
+    ],
+)
+def test_settings_that_cannot_be_used(check: Any, text: str, key: str) -> None:
+    """Each kind of wrong value is one line with its key, and no traceback."""
+    done = check(text)
+    assert done.status == 2
+    assert done.err.count("\n") == 3
+    assert f"\n  {key}: " in done.err
+
+
+def test_a_long_path_of_the_store_with_a_short_socket(check: Any) -> None:
+    """Where the store lies deep, the socket can be elsewhere."""
+    path = "/" + "x" * 120
+    assert check(f'{GOOD}[store]\npath = "{path}"\n[admin]\nsocket = "/run/s.sock"\n').status == 0
+
+
+def test_the_environment_wins(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable replaces what the file says, in the one setting that it names."""
+    monkeypatch.setenv("SCAND_FEED__LIMIT", "7")
+    monkeypatch.setenv("SCAND_FEED__FROM", "exclusive")
+    monkeypatch.setenv("SCAND_FEED__START_FROM", "12")
+    monkeypatch.setenv("SCAND_FEED__BREAKER__FAILURES", "9")
+    monkeypatch.setenv("SCAND_CATALOGUE__KNOWN", '["A/B"]')
+    feed = json.loads(check(GOOD + "limit = 5\nname = 'mine'\n", "--json").out)["feed"]
+    assert (feed["limit"], feed["name"], feed["from"]) == (7, "mine", "exclusive")
+    assert (feed["start_from"], feed["breaker"]["failures"]) == (12, 9)
+
+
+@pytest.mark.parametrize("variable", ["SCAND_CATALOGUE__KNOWN", "SCAND_FEED"])
+def test_a_variable_that_is_no_json(
+    check: Any, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Lists and whole sections are JSON in the environment; what is not says so."""
+    monkeypatch.setenv(variable, "PICKUP")
+    done = check(GOOD)
+    assert done.status == 2
+    assert "given as JSON" in done.err
+
+
+def test_the_configuration_that_ships_is_valid(call: Call) -> None:
+    """config/scand.toml can be used as it is."""
+    path = Path(__file__).parents[2] / "config" / "scand.toml"
+    assert call("check-config", path).status == 0

@@ -1,0 +1,110 @@
+"""What a user can do wrong: one clear message, exit status 2, never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from scand.cli import app
+from tests.support.commands import Call, Shop
+
+READING = [["status"], ["parcel", "5002"], ["export", "parcels"], ["verify"]]
+COMMANDS = [*READING, ["run"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("what", ["absent", "a directory", "broken", "not text", "incomplete"])
+def test_a_configuration_that_cannot_be_read(
+    tmp_path: Path, call: Call, command: list[str], what: str
+) -> None:
+    """The file is named, and what is wrong with it."""
+    path = tmp_path / "scand.toml"
+    match what:
+        case "absent":
+            pass
+        case "a directory":
+            path.mkdir()
+        case "broken":
+            path.write_text("[feed\n")
+        case "not text":
+            path.write_bytes(b"\xff\xfe")
+        case _:
+            path.write_text("")
+    done = call(*command, "--config", path)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"scand: {path}")
+    assert "  hint: " in done.err
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
+def test_a_store_that_is_absent(shop: Shop, call: Call, command: list[str]) -> None:
+    """Reading creates nothing: the path is named."""
+    done = call(*command, *shop.options)
+    assert done.status == 2
+    assert str(shop.store) in done.err
+    assert not shop.store.exists()
+
+
+@pytest.mark.parametrize("command", [*READING, ["run"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("what", ["garbage", "a directory"])
+def test_a_store_that_is_none(shop: Shop, call: Call, command: list[str], what: str) -> None:
+    """A file that is no store of scand's is left as it is."""
+    if what == "garbage":
+        shop.store.write_bytes(b"this is no database, and long enough to be taken for one" * 99)
+    else:
+        shop.store.mkdir()
+    done = call(*command, *shop.options)
+    assert done.status == 2
+    assert done.err.count("scand: ") == 1
+    assert str(shop.store) in done.err
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, call: Call) -> None:
+    """`scand run` with a store in a folder that does not exist says what is missing."""
+    shop = Shop(tmp_path, "http://carrier.test/scans")
+    shop.path.write_text(shop.path.read_text().replace("s.db", "no/such/folder/s.db"))
+    done = call("run", *shop.options)
+    assert done.status == 2
+    assert "store.path must lie in a directory that exists" in done.err
+
+
+def test_a_store_of_another_feed(shop: Shop, call: Call) -> None:
+    """A store is bound to its feed: another name is refused with the way out."""
+    shop.keep()
+    shop.path.write_text(shop.path.read_text().replace("[feed]", '[feed]\nname = "other"'))
+    done = call("run", *shop.options)
+    assert done.status == 2
+    assert "feed.name = 'carrier', not 'other'" in done.err
+
+
+def test_help_lists_every_command(call: Call) -> None:
+    """`scand --help` shows what there is; so does `scand` alone."""
+    done = call("--help")
+    assert done.status == 0
+    names = {command.name for command in app.registered_commands}
+    assert {"demo", "run", "check-config", "simulate", "status", "parcel", "export"} < names
+    for name in names:
+        assert f"  {name} " in done.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--no-such-option"],
+        ["no-such-command"],
+        ["run", "--no-such-option"],
+        ["parcel"],
+        ["parcel", "five"],
+        ["export", "everything"],
+        ["simulate", "--faults", "gremlins=1"],
+        ["simulate", "--events", "0"],
+        ["demo", "--for", "soon"],
+        ["demo", "--faults", "error=2"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors(call: Call, command: list[str]) -> None:
+    """What cannot be understood ends with status 2 and says why."""
+    done = call(*command)
+    assert done.status == 2
+    assert done.err
+    assert "Traceback" not in done.err

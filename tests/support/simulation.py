@@ -1,0 +1,103 @@
+"""The whole tree in simulated time: the simulator's API without a network, the store inline."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from scand.feed.http import HttpFeed
+from scand.ports import Feed, Outcome, Request, Store
+from scand.runtime.daemon import Parts
+from scand.simulator import (
+    Clock,
+    DataFaults,
+    ScanApi,
+    TransportFaults,
+    World,
+    WorldPlan,
+    create_app,
+)
+from scand.simulator.answers import Dropped
+from scand.store.opening import Identity, prepare
+from scand.store.reading import open_reader, parcel_document
+from scand.store.verify import verify
+from tests.support.parts import URL, Recorder, SimulatedClock, settings
+from tests.support.sync_store import SyncStore, open_sync_store
+
+
+class Wire(httpx.ASGITransport):
+    """Carries requests to the API; a connection that the API drops is a read error."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except Dropped as drop:
+            raise httpx.ReadError(str(drop)) from drop
+
+
+class Simulation:
+    """A carrier, a store and what they saw. Build it inside a trio run."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        data: DataFaults | None = None,
+        transport: TransportFaults | None = None,
+        sections: dict[str, Any] | None = None,
+        **plan: Any,
+    ) -> None:
+        self.clock = SimulatedClock()
+        clock = Clock(seconds=trio.current_time, wall=self.clock.now)
+        self.world = World(WorldPlan(faults=data or DataFaults(), **plan), clock)
+        self.api: ScanApi = create_app(self.world, transport)
+        self.path = path
+        self.config = settings(path, **(sections or {}))
+        self.recorder = Recorder()
+        feed = self.config.feed
+        prepare(path, Identity(feed.name, feed.id_kind, feed.order, feed.url))
+
+    @asynccontextmanager
+    async def parts(
+        self,
+        feed: Callable[[Feed], Feed] = lambda real: real,
+        store: Callable[[SyncStore], Store] = lambda real: real,
+        **options: Any,
+    ) -> AsyncIterator[Parts]:
+        """What `run_tree` takes; `feed` and `store` may wrap the real ones."""
+        client = httpx.AsyncClient(transport=Wire(self.api))
+        with open_sync_store(self.path, self.config.feed.order, self.clock) as real:
+            async with client:
+                http = HttpFeed(client=client, url=URL, timeout=30.0, max_body=1 << 20)
+                yield Parts(
+                    self.config, feed(http), store(real), self.clock, self.recorder, **options
+                )
+
+    def assert_equals_oracle(self) -> None:
+        """Every parcel is what the simulator knows to be true, and the journal agrees."""
+        with open_reader(self.path) as reader:
+            stored = {number: parcel_document(number, state) for number, state in reader.parcels()}
+            assert verify(reader).ok
+        truth = self.world.oracle(self.config.feed.order)
+        assert stored == {number: dict(parcel) for number, parcel in truth.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """The durable part of the status document."""
+        with open_reader(self.path) as reader:
+            return reader.summary()
+
+
+class Wrapped:
+    """A feed that does something before each request is passed on."""
+
+    def __init__(self, real: Feed, before: Callable[[Request], Any]) -> None:
+        self._real, self._before = real, before
+
+    async def ask(self, request: Request) -> Outcome:
+        answer = self._before(request)
+        if answer is not None:
+            answer = await answer
+        return answer if answer is not None else await self._real.ask(request)
