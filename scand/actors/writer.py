@@ -14,7 +14,6 @@ from scand.actors.messages import Folded
 from scand.core.event import Reason
 from scand.core.frontier import Frontier
 from scand.core.ledger import Outcome, Settled
-from scand.core.parcel import Key, merge
 from scand.ports import Observer, PageResult, Receipt, Store
 from scand.records import Committed, EventsRejected
 
@@ -26,7 +25,6 @@ async def write(
     results: trio.MemoryReceiveChannel[Folded],
     store: Store,
     shards: int,
-    key: Key,
     observer: Observer,
 ) -> None:
     """Commit pages in the order of the feed, until `results` ends."""
@@ -37,7 +35,7 @@ async def write(
             _take_waiting(results, frontier)
             ready = frontier.ready()
             for start in range(0, len(ready), MAX_PAGES):
-                pages = [assemble(parts, key) for parts in ready[start : start + MAX_PAGES]]
+                pages = [assemble(parts) for parts in ready[start : start + MAX_PAGES]]
                 begun = trio.current_time()
                 receipt = await store.commit(pages)
                 _report(pages, receipt, trio.current_time() - begun, observer)
@@ -52,8 +50,8 @@ def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier
         return
 
 
-def assemble(parts: Sequence[Folded], key: Key) -> PageResult:
-    """Put the shards' answers to one page together again, in the order of the page."""
+def assemble(parts: Sequence[Folded]) -> PageResult:
+    """Put the shards' answers to one page together again; no parcel has two shards."""
     page = parts[0].page
     events = page.events
     if any(part.rejected for part in parts):
@@ -61,7 +59,7 @@ def assemble(parts: Sequence[Folded], key: Key) -> PageResult:
         events = [event for event in events if id(event) in accepted]
     return PageResult(
         events=events,
-        parcels=merge(chain.from_iterable(part.parcels.items() for part in parts), key),
+        parcels=dict(chain.from_iterable(part.parcels.items() for part in parts)),
         rejected=[*page.rejected, *chain.from_iterable(part.rejected for part in parts)],
         asked_from=page.asked_from,
         body=page.body,

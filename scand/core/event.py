@@ -11,7 +11,7 @@ MAX_ID = 2**63 - 1
 """The greatest EventId and ParcelId: what a signed 64-bit column holds."""
 
 
-class ScanEvent(msgspec.Struct, frozen=True, gc=False):
+class ScanEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One scan, normalised: what the journal keeps of it."""
 
     event_id: int

@@ -10,7 +10,7 @@ safe by algebra.
     key          EventId, or (CreatedDateTimeUtc, EventId): the setting `feed.order`
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -36,7 +36,7 @@ class Mark(NamedTuple):
     created_at: Instant
 
 
-class ParcelState(msgspec.Struct, frozen=True, gc=False):
+class ParcelState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The state of one parcel. Of `latest`, the store keeps what `scand parcel` prints."""
 
     latest: ScanEvent
@@ -97,13 +97,14 @@ def merge(states: Iterable[tuple[int, ParcelState]], key: Key) -> dict[int, Parc
     return parcels
 
 
-def changes(before: ParcelState | None, after: ParcelState) -> Iterator[Change]:
+def changes(before: ParcelState | None, after: ParcelState) -> list[Change]:
     """The milestones that a step from `before` to `after` reached or corrected."""
-    for milestone in Milestone:
-        old = getattr(before, milestone, None)
-        new = getattr(after, milestone)
-        if new is not None and new != old:
-            yield Change(milestone, new, old)
+    picked_up, delivered = (before.picked_up, before.delivered) if before else (None, None)
+    steps = (
+        (Milestone.PICKED_UP, after.picked_up, picked_up),
+        (Milestone.DELIVERED, after.delivered, delivered),
+    )
+    return [Change(which, new, old) for which, new, old in steps if new is not None and new != old]
 
 
 def _least(one: Mark | None, other: Mark | None, key: Key) -> Mark | None:

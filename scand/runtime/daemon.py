@@ -160,7 +160,7 @@ async def run_ingest(parts: Parts, reader: PageReader) -> None:
         until_caught_up=parts.until_caught_up,
     )
     async with trio.open_nursery() as ingest:
-        ingest.start_soon(write, results, parts.store, shards, key, observer)
+        ingest.start_soon(write, results, parts.store, shards, observer)
         for _, mine in slices:
             ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
         to_writer.close()

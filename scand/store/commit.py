@@ -6,7 +6,6 @@ what is known of the parcels. The join is `core.parcel`'s; SQL only stores its r
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Any
 
 import msgspec
 
@@ -18,24 +17,27 @@ from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, mer
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.rows import (
     EVENT_COLUMNS,
+    EVENTS_AS_JSON,
     PARCEL_COLUMNS,
-    event_from_row,
-    parcel_from_row,
+    PARCELS_AS_JSON,
     parcel_row,
 )
-from scand.store.transaction import Row, Statement, Transaction, bulk
+from scand.store.transaction import Statement, Transaction, bulk
 
 _INSERT_EVENTS = (
     f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at)"
 )
 _KNOWN_EVENTS = (
-    f"SELECT json_group_array(json_array({', '.join(EVENT_COLUMNS)})) FROM journal"  # noqa: S608
+    f"SELECT {EVENTS_AS_JSON} FROM journal"  # noqa: S608 - constant names
     " WHERE event_id IN (SELECT value FROM json_each(?))"
 )
 _KNOWN_PARCELS = (
-    f"SELECT json_group_array(json_array({', '.join(PARCEL_COLUMNS)})) FROM parcels"  # noqa: S608
+    f"SELECT {PARCELS_AS_JSON} FROM parcels"  # noqa: S608 - as above
     " WHERE parcel_id IN (SELECT value FROM json_each(?))"
 )
+# All in one value, for the reason given in `bulk`.
+_read_events = msgspec.json.Decoder(list[ScanEvent]).decode
+_read_parcels = msgspec.json.Decoder(list[tuple[int, ParcelState]]).decode
 _INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
 _UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in PARCEL_COLUMNS[1:]
@@ -89,8 +91,8 @@ def _deduplicate(
     if ascending and (not events or events[0].event_id > highest):
         return events, []
     ids = [event.event_id for event in events]
-    rows = yield from _rows_of(_KNOWN_EVENTS, ids)
-    known = {event.event_id: event for event in map(event_from_row, rows)}
+    journaled = _read_events((yield from _select(_KNOWN_EVENTS, ids)))
+    known = {event.event_id: event for event in journaled}
     fresh, conflicts = [], []
     for event in events:
         first = known.setdefault(event.event_id, event)
@@ -101,20 +103,17 @@ def _deduplicate(
     return fresh, conflicts
 
 
-def _rows_of(select: str, ids: Iterable[int]) -> Transaction[list[Row]]:
-    """The rows that `select` packs into one value, for the reason given in `bulk`."""
+def _select(select: str, ids: Iterable[int]) -> Transaction[str]:
     wanted = msgspec.json.encode(list(ids)).decode()
     ((packed,),) = yield Statement(select, [wanted])
-    rows: list[Row] = msgspec.json.decode(packed)
-    return rows
+    return str(packed)
 
 
 def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[dict[int, Change]]:
     """Join `delta` into the parcels; returns the milestones by the event that caused each."""
     if not delta:
         return {}
-    rows = yield from _rows_of(_KNOWN_PARCELS, delta)
-    before = dict(map(parcel_from_row, rows))
+    before = dict(_read_parcels((yield from _select(_KNOWN_PARCELS, delta))))
     milestones: dict[int, Change] = {}
     written = []
     for parcel_id, state in delta.items():
@@ -130,12 +129,14 @@ def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[di
 def _write_events(
     events: Iterable[ScanEvent], milestones: Mapping[int, Change], recorded_at: int
 ) -> Transaction[None]:
-    rows: list[Sequence[Any]] = []
-    for event in events:
-        change = milestones.get(event.event_id)
-        milestone = change and change.milestone.value
-        corrects = change and change.old and change.old.created_at
-        rows.append((*msgspec.structs.astuple(event), milestone, corrects, recorded_at))
+    eventful = {
+        event_id: (change.milestone.value, change.old and change.old.created_at, recorded_at)
+        for event_id, change in milestones.items()
+    }
+    plain = (None, None, recorded_at)
+    rows = [
+        msgspec.structs.astuple(event) + eventful.get(event.event_id, plain) for event in events
+    ]
     yield from bulk(_INSERT_EVENTS, rows)
 
 

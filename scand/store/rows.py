@@ -22,6 +22,15 @@ PARCEL_COLUMNS = (
     "delivered_at",
 )
 
+EVENTS_AS_JSON = f"json_group_array(json_array({', '.join(EVENT_COLUMNS)}))"
+"""SQL for all rows in one value, which msgspec reads as `list[ScanEvent]`."""
+
+PARCELS_AS_JSON = """json_group_array(json_array(parcel_id, json_array(
+    json_array(event_id, parcel_id, type, created_at, status_code, run_id),
+    CASE WHEN picked_up_at IS NOT NULL THEN json_array(picked_up_event_id, picked_up_at) END,
+    CASE WHEN delivered_at IS NOT NULL THEN json_array(delivered_event_id, delivered_at) END)))"""
+"""SQL for all rows in one value, which msgspec reads as `list[tuple[int, ParcelState]]`."""
+
 SELECT_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM journal"  # noqa: S608 - constant names
 SELECT_PARCELS = f"SELECT {', '.join(PARCEL_COLUMNS)} FROM parcels"  # noqa: S608 - as above
 
