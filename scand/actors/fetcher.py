@@ -64,7 +64,9 @@ async def seek_head(reader: PageReader) -> int:
         reading = await reader.read(Request(question, 1), may_be_idle=True)
         if isinstance(reading, TooLarge):  # cannot be: a limit of 1 is retried by the reader
             continue
-        ids = [seen for seen, _ in _seen(reading.decoded).ids]
+        shown = _seen(reading.decoded)
+        unreadable = [question] * shown.unreadable  # something is there, or beyond
+        ids = [seen for seen, _ in shown.ids if seen >= question] or unreadable
         try:
             question = search.send(min(ids, default=None))
         except StopIteration as found:
@@ -109,7 +111,8 @@ async def _next_ask(coverage: Coverage, due: float, clock: Clock) -> Ask:
 def _seen(decoded: Decoded) -> Seen:
     ids = [(event.event_id, event.created_at) for event in decoded.events]
     located = [(item.event_id, None) for item in decoded.rejected if item.event_id is not None]
-    return Seen([*ids, *located], unreadable=len(decoded.rejected) - len(located))
+    unreadable = {item.raw for item in decoded.rejected if item.event_id is None}
+    return Seen([*ids, *located], len(unreadable))
 
 
 def _page(sequence: int, ask: Ask, reading: Reading, progress: Progress) -> Page:

@@ -86,7 +86,7 @@ def with_raw(body: bytes, turned: Sequence[Turned]) -> list[Rejected]:
     """Events that were turned away, with their bytes as served."""
     if not turned:
         return []
-    raws = raws_of(body)
+    raws = raws_of(body, [event for event, _, _ in turned])
     return [
         Rejected(reason, detail, raws[event], event.event_id) for event, reason, detail in turned
     ]

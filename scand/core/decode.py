@@ -18,7 +18,7 @@ A body whose framing is damaged is `Undecodable`: that may be transport, and cos
 A key given twice counts with its last value; unknown keys are ignored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -112,10 +112,17 @@ def decode_event(raw: bytes) -> ScanEvent | Rejected:
         return _diagnose(raw)
 
 
-def raws_of(body: bytes) -> dict[ScanEvent, bytes]:
-    """The bytes that each event of a page was decoded from; for the few that want them back."""
-    read = ((decode_event(raw), raw) for raw in split_page(body))
-    return {event: raw for event, raw in read if isinstance(event, ScanEvent)}
+def raws_of(body: bytes, events: Iterable[ScanEvent]) -> dict[ScanEvent, bytes]:
+    """The bytes that some events of a page were decoded from.
+
+    Where a page nests so deeply that it cannot be read again, an event is written anew.
+    """
+    anew = {event: msgspec.json.encode(msgspec.structs.asdict(event)) for event in events}
+    try:
+        read = [(decode_event(raw), raw) for raw in split_page(body)]
+    except Undecodable:
+        return anew
+    return anew | {event: raw for event, raw in read if isinstance(event, ScanEvent)}
 
 
 def _is_array(body: bytes) -> bool:

@@ -13,6 +13,7 @@ A page that does not decode though its framing is whole says nothing about the c
 is neutral for the breaker. One whose framing is damaged may be transport, and is a failure.
 """
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 
@@ -107,6 +108,7 @@ class PageReader:
             return Reading(*result, begun, seconds) if isinstance(result, tuple) else result
 
     def _interpret(self, body: bytes) -> tuple[Verdict, _Page | Failed]:
+        body = body.removeprefix(codecs.BOM_UTF8)  # .NET likes to write one
         try:
             decoded = decode_page(body)
         except Undecodable as error:

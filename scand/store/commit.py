@@ -143,7 +143,7 @@ def _write_events(
 def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rejected]:
     if disputed.isdisjoint(page.events):
         return
-    raws = raws_of(page.body)
+    raws = raws_of(page.body, disputed.intersection(page.events))
     detail = "another event was committed under this EventId before"
     for event in page.events:
         if event in disputed:

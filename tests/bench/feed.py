@@ -45,7 +45,7 @@ async def main(events: int, missing: float) -> None:
     world = World(plan, Clock(seconds=time.monotonic))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: FeedProtocol(world), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
+    print(server.sockets[0].getsockname()[1], flush=True)  # the parent reads it
     await server.serve_forever()
 
 

@@ -367,7 +367,7 @@ def test_the_bytes_of_events_are_found_again() -> None:
     """`raws_of` has the bytes of every event that was accepted, by either reader."""
     raws = [wire(), wire(EventId=7, StatusCode=1.5), b"7"]
     events = decode_page(page(*raws)).events
-    assert raws_of(page(*raws)) == dict(zip(events, raws, strict=False))
+    assert raws_of(page(*raws), events) == dict(zip(events, raws, strict=False))
 
 
 # --- anything at all ---------------------------------------------------------
@@ -437,7 +437,7 @@ def test_any_body_is_decoded_or_undecodable(body: bytes) -> None:
     raws = split_page(body)
     assert len(decoded.events) + len(decoded.rejected) == len(raws)
     assert {letter.raw for letter in decoded.rejected} <= set(raws)
-    assert set(raws_of(body)) == set(decoded.events)
+    assert set(raws_of(body, decoded.events)) == set(decoded.events)
     for letter in decoded.rejected:
         assert letter.event_id is None or 1 <= letter.event_id <= MAX_ID
         letter.detail.encode()

@@ -233,3 +233,18 @@ def test_a_date_in_2099(follow: Follow, order: str) -> None:
         assert result.dead == [("far_future", future, 4)]
     else:
         assert sorted(result.events) == [3, 4, 5]
+
+
+def test_a_byte_order_mark(follow: Follow) -> None:
+    """A byte order mark before the page does not matter."""
+    carrier = RawCarrier(dict(EVENTS))
+    carrier.always = lambda n, limit: answer(b"\xef\xbb\xbf" + page_of(carrier.chosen(n, limit)))
+    result = follow(carrier)
+    assert sorted(result.events) == sorted(EVENTS)
+
+
+def test_the_head_beyond_unreadable_events(follow: Follow) -> None:
+    """`start_from = "head"` finds the head past events without an id."""
+    carrier = RawCarrier({1: b"{}", 2: b'{"EventId": null}', **{n: good(n) for n in range(3, 60)}})
+    result = follow(carrier, start_from="head")
+    assert sorted(result.events) == [59]
