@@ -123,6 +123,7 @@ async def run_tree(parts: Parts) -> None:
     rng = Random()  # noqa: S311 - jitter
     ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
     patience = partial(Backoff, retry.base, retry.cap, rng)
+    drained = False
     with ungrouped():
         async with trio.open_nursery() as root:
             root.start_soon(
@@ -131,9 +132,8 @@ async def run_tree(parts: Parts) -> None:
             if parts.admin is not None:
                 admin = Child("admin", parts.admin, allowed=None)
                 root.start_soon(supervise, admin, patience(), parts.stopping, parts.observer)
-            await supervise(ingest, patience(), parts.stopping, parts.observer)
+            drained = await supervise(ingest, patience(), parts.stopping, parts.observer)
             root.cancel_scope.cancel()
-    drained = root.cancel_scope.deadline > trio.current_time()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
 
 

@@ -33,17 +33,18 @@ class Child:
 
 async def supervise(
     child: Child, backoff: Backoff, stopping: trio.Event, observer: Observer
-) -> None:
-    """Run a child until it returns, or crashes after `stopping` is set.
+) -> bool:
+    """Run a child until it returns, or until `stopping` is set and it has crashed.
 
-    Raises IngestFailedError when it crashes more often than is allowed.
+    Whether it ended well. Raises IngestFailedError when it crashes more often than is allowed.
     """
+    crashed = False
     while not stopping.is_set():
         started = trio.current_time()
         try:
             await child.start()
         except Exception as error:
-            causes = list(describe(error))
+            crashed, causes = True, list(describe(error))
             if child.allowed and child.allowed.exceeded(trio.current_time()):
                 raise IngestFailedError(
                     f"{child.name}: more than {child.allowed.intensity} restarts within"
@@ -56,7 +57,8 @@ async def supervise(
             with trio.move_on_after(wait):
                 await stopping.wait()
         else:
-            return
+            return True
+    return not crashed
 
 
 def describe(error: BaseException) -> Iterator[str]:

@@ -9,7 +9,7 @@ import httpx
 import trio
 
 from scand.feed.http import HttpFeed
-from scand.ports import Feed, Outcome, Request, Store
+from scand.ports import Feed, Observer, Outcome, Request, Store
 from scand.runtime.daemon import Parts
 from scand.simulator import (
     Clock,
@@ -24,6 +24,7 @@ from scand.simulator.answers import Dropped
 from scand.store.opening import Identity, prepare
 from scand.store.reading import open_reader, parcel_document
 from scand.store.verify import verify
+from scand.telemetry.logs import fan_out
 from tests.support.parts import URL, Recorder, SimulatedClock, settings
 from tests.support.sync_store import SyncStore, open_sync_store
 
@@ -65,6 +66,7 @@ class Simulation:
         self,
         feed: Callable[[Feed], Feed] = lambda real: real,
         store: Callable[[SyncStore], Store] = lambda real: real,
+        observer: Observer | None = None,
         **options: Any,
     ) -> AsyncIterator[Parts]:
         """What `run_tree` takes; `feed` and `store` may wrap the real ones."""
@@ -72,9 +74,8 @@ class Simulation:
         with open_sync_store(self.path, self.config.feed.order, self.clock) as real:
             async with client:
                 http = HttpFeed(client=client, url=URL, timeout=30.0, max_body=1 << 20)
-                yield Parts(
-                    self.config, feed(http), store(real), self.clock, self.recorder, **options
-                )
+                heard = fan_out(self.recorder, observer) if observer else self.recorder
+                yield Parts(self.config, feed(http), store(real), self.clock, heard, **options)
 
     def assert_equals_oracle(self) -> None:
         """Every parcel is what the simulator knows to be true, and the journal agrees."""
