@@ -1,28 +1,60 @@
-"""The command line: one command per file, each a function that `main` knows by name."""
+"""The command line: one command per file, each a function of the file's name.
+
+A command is imported when it is asked for: `scand status` need not know the simulator.
+"""
 
 import os
 import sys
+from importlib import import_module
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from scand.cli import check_config, demo, export, parcel, run, simulate, status, verify
 from scand.core.errors import OperatorError, ScandError
 
+COMMANDS = (
+    "demo",
+    "run",
+    "check-config",
+    "simulate",
+    "status",
+    "parcel",
+    "export",
+    "verify",
+)
+
+
+class Commands(TyperGroup):
+    """The commands by name, imported one by one."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        """In the order that help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]  # noqa: ARG002
+        """The command of a name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        function = getattr(import_module(f"scand.cli.{name}"), name)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(function)
+        return typer.main.get_command(single)  # type: ignore[return-value]
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Follow a carrier's scan event feed, and always know where every parcel is.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("check-config")(check_config.check_config)
-app.command("simulate")(simulate.simulate)
-app.command("status")(status.status)
-app.command("parcel")(parcel.parcel)
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
+
+
+@app.callback()
+def _all() -> None:
+    pass
 
 
 def main() -> None:

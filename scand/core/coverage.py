@@ -101,9 +101,9 @@ class Coverage:
         self._reread_credit = 0.0
         self._head_at = float("-inf")
 
-    def skip_to(self, first: int) -> None:
-        """Begin at `first`: what lies below is not this store's business."""
-        self.cursor, self._anchored = max(first - 1, 0), False
+    def skip_to(self, head: int) -> None:
+        """Begin at the head, an event's id or 0: what lies below is not this store's business."""
+        self.cursor, self._anchored = head, head > 0
 
     def may_be_idle(self, ask: Ask) -> bool:
         """Whether "not found" can mean that nothing is new: never where the cursor is repeated."""

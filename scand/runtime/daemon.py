@@ -11,7 +11,7 @@
 A generation of ingest starts from the durable position, with fresh channels.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -56,6 +56,9 @@ SLICES = 8
 RESULTS_PER_SHARD = 16
 
 
+Service = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the tree is built from; a simulation brings its own feed, store and clock."""
@@ -65,7 +68,7 @@ class Parts:
     store: Store
     clock: Clock
     observer: Observer
-    admin: Callable[[], Awaitable[None]] | None = None
+    admin: Mapping[str, Service] = field(default_factory=dict)
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
 
@@ -129,9 +132,9 @@ async def run_tree(parts: Parts) -> None:
             root.start_soon(
                 limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope
             )
-            if parts.admin is not None:
-                admin = Child("admin", parts.admin, allowed=None)
-                root.start_soon(supervise, admin, patience(), parts.stopping, parts.observer)
+            for name, serve in parts.admin.items():
+                door = Child(name, serve, allowed=None)
+                root.start_soon(supervise, door, patience(), parts.stopping, parts.observer)
             drained = await supervise(ingest, patience(), parts.stopping, parts.observer)
             root.cancel_scope.cancel()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
@@ -206,15 +209,18 @@ def build_reader(parts: Parts, rng: Random) -> PageReader:
     )
 
 
-def build_admin(config: Config, board: StatusBoard) -> Callable[[], Awaitable[None]]:
-    """The admin server, on what is configured."""
+def build_admin(config: Config, board: StatusBoard) -> Mapping[str, Service]:
+    """The admin server's doors by name, each on its own: a port in use leaves the socket open."""
 
     def document() -> dict[str, Any]:
         with open_reader(config.store.path) as reader:
             return status_document(reader.summary(), board, config.processors.shards)
 
     app = create_app(board, document)
-    return partial(serve_admin, app, config.admin.listen, config.admin_socket)
+    doors = {"admin_socket": partial(serve_admin, app, config.admin_socket)}
+    if config.admin.listen:
+        doors["admin"] = partial(serve_admin, app, config.admin.listen)
+    return doors
 
 
 def build_judge(config: Config) -> Judge:

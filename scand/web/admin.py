@@ -48,20 +48,17 @@ def create_app(board: StatusBoard, summary: Summary) -> Starlette:
     return Starlette(routes=[Route(path, answer, methods=["GET"]) for path, answer in routes])
 
 
-async def serve_admin(app: Starlette, listen: str, socket: Path | None) -> None:
-    """Serve on `listen` (host:port; empty for none) and on a Unix socket, until cancelled."""
+async def serve_admin(app: Starlette, door: str | Path) -> None:
+    """Serve on host:port, or on a Unix socket (mode 0660), until cancelled."""
     config = Config()
-    config.bind = [listen] if listen else []
-    if socket is not None:
-        config.bind.append(f"unix:{socket}")  # in the place of a socket left behind, if any
-    if not config.bind:
-        return
-    config.umask = 0o117  # the socket's mode is 0660
+    # a socket left behind is replaced; anything else in its place is an error
+    config.bind = [f"unix:{door}" if isinstance(door, Path) else door]
+    config.umask = 0o117
     config.accesslog = None
     config.errorlog = logging.getLogger(__name__)
     config.graceful_timeout = 0.5
     try:
         await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
     finally:
-        if socket is not None and socket.is_socket():  # noqa: ASYNC240 - local and quick
-            socket.unlink()  # noqa: ASYNC240 - as above
+        if isinstance(door, Path) and door.is_socket():  # noqa: ASYNC240 - local and quick
+            door.unlink()  # noqa: ASYNC240 - as above

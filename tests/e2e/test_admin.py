@@ -125,6 +125,6 @@ def test_a_file_in_the_sockets_place_is_kept(setup: Setup) -> None:
     """What is no socket is not removed: the admin server does without, and says so."""
     setup.socket.write_text("precious")
     with setup.running("run") as daemon:
-        daemon.line("admin.crashed")
+        daemon.line("admin_socket.crashed")
         assert daemon.end(signal.SIGTERM) == 0
     assert setup.socket.read_text() == "precious"

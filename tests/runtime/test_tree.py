@@ -239,7 +239,10 @@ async def test_a_dead_admin_server_never_touches_ingest(
         await trio.sleep(10.0)
         stopping.set()
 
-    async with simulation.parts(admin=broken_admin) as parts, trio.open_nursery() as nursery:
+    async with (
+        simulation.parts(admin={"admin": broken_admin}) as parts,
+        trio.open_nursery() as nursery,
+    ):
         nursery.start_soon(watch, parts.stopping)
         await run_tree(parts)
     simulation.assert_equals_oracle()
