@@ -11,6 +11,7 @@
 A generation of ingest starts from the durable position, with fresh channels.
 """
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,10 @@ SLICES = 8
 RESULTS_PER_SHARD = 16
 
 
+# Pages make many objects and no cycles: looking for cycles as often as Python's default (700, 10,
+# 10) costs a tenth of the throughput of a catch-up.
+GC_THRESHOLD = (50_000, 20, 50)
+
 Service = Callable[[], Awaitable[None]]
 
 
@@ -77,6 +82,8 @@ async def run_daemon(
     config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
 ) -> None:
     """Follow the feed until a signal says to stop. Raises OperatorError, IngestFailedError."""
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(*GC_THRESHOLD)
     stopping = trio.Event()
     with ungrouped():
         async with trio.open_nursery() as nursery:

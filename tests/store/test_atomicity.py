@@ -1,13 +1,8 @@
 """A commit happens or it does not: errors, a full disk, cancellation, kill -9."""
 
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import count
@@ -17,14 +12,13 @@ from typing import Any
 import pytest
 import trio
 
-import scand
 from scand.core.coverage import Position
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
-from scand.store.commit import commit, load
-from scand.store.opening import connect, holder, instance_lock
+from scand.store.commit import commit
+from scand.store.opening import connect
 from scand.store.reading import open_reader
-from scand.store.sqlite import SWITCH_INTERVAL, open_store
+from scand.store.sqlite import open_store
 from scand.store.transaction import Result, Row, Statement, Transaction, run
 from scand.store.verify import verify
 from tests.store.conftest import Opens
@@ -226,7 +220,7 @@ async def test_random_cancellations(path: Path) -> None:
 
 async def test_random_ends(path: Path) -> None:
     """Cancelled as a whole, a store closes after its last commit and leaves no thread behind."""
-    rng, size, before = random.Random(2), 30, switch_interval_and_threads()
+    rng, size, before = random.Random(2), 30, threads()
     for _ in range(40):
         with trio.move_on_after(rng.random() * 0.03):
             async with open_store(path, "event_id") as store, trio.open_nursery() as nursery:
@@ -234,7 +228,7 @@ async def test_random_ends(path: Path) -> None:
                 numbers = count(position.cursor + 1 if position else 1, size)
                 for _ in range(2):
                     nursery.start_soon(commit_for_ever, store, numbers, size)
-        assert switch_interval_and_threads() == before
+        assert threads() == before
     assert not path.with_name(path.name + "-wal").exists()
     with open_reader(path) as reader:
         result = verify(reader)
@@ -248,95 +242,9 @@ async def commit_for_ever(store: Any, numbers: Any, size: int) -> None:
         await store.commit([page(*many(next(numbers), size))])
 
 
-def switch_interval_and_threads() -> tuple[float, set[str]]:
+def threads() -> set[str]:
     """What opening a store changes in the process, but for trio's own idle threads."""
     ours = [thread for thread in threading.enumerate() if "worker" in thread.name]
     for thread in ours:
         thread.join(1)  # it says that it ends just before it does
-    return sys.getswitchinterval(), {thread.name for thread in ours if thread.is_alive()}
-
-
-async def test_switch_interval(path: Path) -> None:
-    """While a store is open, its thread asks a busy event loop for the interpreter early."""
-    async with open_store(path, "event_id"):
-        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL, abs=1e-6)
-
-
-async def test_busy_loop(path: Path) -> None:
-    """A busy event loop does not keep a commit waiting for seconds."""
-    done = trio.Event()
-
-    async def be_busy() -> None:
-        while not done.is_set():
-            turn_ends = time.perf_counter() + 0.001
-            while time.perf_counter() < turn_ends:
-                pass
-            await trio.lowlevel.checkpoint()
-
-    async with open_store(path, "event_id") as store, trio.open_nursery() as nursery:
-        nursery.start_soon(be_busy)
-        with trio.fail_after(10):
-            for number in range(20):
-                await store.commit([page(*many(number * 100 + 1, 100))])
-        done.set()
-
-
-# --- kill -9 -----------------------------------------------------------------
-
-COMMITTER = """
-import sys
-from pathlib import Path
-import trio
-from scand.store.opening import instance_lock
-from scand.store.sqlite import open_store
-from tests.store.pages import many, page
-
-async def main(path):
-    with instance_lock(path):
-        async with open_store(path, "event_id") as store:
-            position = (await store.load()).position
-            cursor = position.cursor if position else 0
-            while True:
-                await store.commit([page(*many(cursor + 1, 50)), page(*many(cursor + 51, 50))])
-                cursor += 100
-                print(cursor, flush=True)
-
-trio.run(main, Path(sys.argv[1]))
-"""
-
-
-def test_kill(path: Path) -> None:
-    """A killed process loses no commit that it has reported, and leaves none by half."""
-    rng, reported = random.Random(3), 0
-    for _ in range(4):
-        reported = max(reported, commit_until_killed(path, rng.random() * 0.2))
-        assert holder(path) is None
-        with instance_lock(path), closing(connect(path)) as connection:
-            checkpoint = run(connection, load())
-        assert checkpoint.position is not None
-        assert checkpoint.position.cursor >= reported
-        with open_reader(path) as reader:
-            result = verify(reader)
-        assert result.ok
-        assert result.events == checkpoint.position.cursor
-        assert result.events % 100 == 0
-    assert reported > 300
-
-
-def commit_until_killed(path: Path, seconds: float) -> int:
-    """The last cursor reported by a process that was killed `seconds` after its first one."""
-    root = Path(scand.__file__).parents[1]
-    child = subprocess.Popen(
-        [sys.executable, "-c", COMMITTER, str(path)],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-    with child:
-        assert child.stdout is not None
-        lines = [child.stdout.readline()]
-        assert holder(path) == child.pid
-        timer = threading.Timer(seconds, child.send_signal, [signal.SIGKILL])
-        timer.start()
-        lines += child.stdout.readlines()
-        timer.join()
-    return int(next(line for line in reversed(lines) if line.endswith(b"\n")))
+    return {thread.name for thread in ours if thread.is_alive()}
