@@ -41,6 +41,7 @@ PREFIX = "SCAND_"
 _NOT_SETTINGS = {"SCAND_CONFIG"}
 _MAX_SOCKET_PATH = 107
 """Bytes that Linux has room for in a Unix socket's address."""
+_MAX_SHOWN = 60
 _MAX_PORT = 65535
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
@@ -79,8 +80,19 @@ def format_size(size: int) -> str:
     return f"{size // _BYTES[unit]}{unit}"
 
 
+def _check_whole(value: object) -> object:
+    if isinstance(value, bool | float):
+        raise ValueError("a whole number is needed")  # noqa: TRY004 - pydantic takes ValueErrors
+    return value
+
+
+_TEN_YEARS = 3650 * 86400.0
+Whole = Annotated[int, BeforeValidator(_check_whole)]
 Duration = Annotated[
-    float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    Field(le=_TEN_YEARS),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, return_type=str)]
@@ -96,10 +108,18 @@ def _check_url(text: str) -> str:
         raise ValueError("an http:// or https:// address is needed, with a host")
     if not 0 < (address.port or 1) <= _MAX_PORT:
         raise ValueError(f"a port is a number from 1 to {_MAX_PORT}")
+    if any(ord(sign) <= ord(" ") for sign in text):
+        raise ValueError("no blanks belong in the address")
     if address.userinfo:
         raise ValueError("no user or password belongs in the address: use feed.token_file")
     if "?" in text or "#" in text:
         raise ValueError("no ? or # belongs in the address: FromEventId and Limit are added to it")
+    return text
+
+
+def _check_name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("a name of printable characters is needed")
     return text
 
 
@@ -127,7 +147,7 @@ def _check_listen(text: str) -> str:
 
 
 def _check_file(path: Path) -> Path:
-    if not path.name:
+    if not path.name.strip() or not str(path).isprintable():
         raise ValueError("the path of a file is needed")
     return path
 
@@ -141,7 +161,7 @@ class Section(BaseModel):
 class Breaker(Section):
     """`[feed.breaker]`"""
 
-    failures: Annotated[int, Field(ge=1)] = 5
+    failures: Annotated[Whole, Field(ge=1, le=1000)] = 5
     reset_after: PositiveDuration = 30.0
 
 
@@ -157,13 +177,13 @@ class Retry(Section):
 class Feed(Section):
     """`[feed]`"""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)] = "carrier"
+    name: Annotated[str, Field(max_length=100), AfterValidator(_check_name)] = "carrier"
     url: Annotated[str, AfterValidator(_check_url)]
-    limit: Annotated[int, Field(ge=1, le=100_000)] = 100
+    limit: Annotated[Whole, Field(ge=1, le=100_000)] = 100
     poll_interval: PositiveDuration = 2.0
     timeout: PositiveDuration = 30.0
     max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
-    token_file: Path | None = None
+    token_file: Annotated[Path, AfterValidator(_check_file)] | None = None
     id_kind: Literal["integer"] = "integer"
     order: Order = "event_id"
     start_from: Annotated[int | Literal["head"], BeforeValidator(_check_start)] = 1
@@ -171,9 +191,9 @@ class Feed(Section):
         Literal["auto", "inclusive", "exclusive"], Field(alias="from", serialization_alias="from")
     ] = "auto"
     late_window: Duration = 600.0
-    max_id_jump: Annotated[int, Field(ge=1)] = 10_000_000
+    max_id_jump: Annotated[Whole, Field(ge=1, le=MAX_ID)] = 10_000_000
     max_future: Duration = 86400.0
-    catch_up_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    catch_up_concurrency: Annotated[Whole, Field(ge=1, le=64)] = 1
     breaker: Breaker = Breaker()
     retry: Retry = Retry()
 
@@ -192,7 +212,7 @@ class CatalogueSection(Section):
 class Processors(Section):
     """`[processors]`"""
 
-    shards: Annotated[int, Field(ge=1, le=64)] = 4
+    shards: Annotated[Whole, Field(ge=1, le=64)] = 4
 
 
 class Store(Section):
@@ -204,7 +224,7 @@ class Store(Section):
 class Supervisor(Section):
     """`[supervisor]`"""
 
-    intensity: Annotated[int, Field(ge=0)] = 5
+    intensity: Annotated[Whole, Field(ge=0, le=1000)] = 5
     period: PositiveDuration = 60.0
     drain_timeout: Duration = 20.0
 
@@ -242,8 +262,8 @@ class Config(BaseSettings):
     def _socket_can_be_bound(self) -> Self:
         if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:
             raise ValueError(
-                f"admin.socket: {self.admin_socket} is too long for a Unix socket, which may have"
-                f" {_MAX_SOCKET_PATH} bytes; set a shorter one"
+                f"admin.socket: {self.admin_socket} exceeds the {_MAX_SOCKET_PATH} bytes that"
+                " a Unix socket may have; set a shorter one (unless set, it is by the store)"
             )
         return self
 
@@ -295,7 +315,7 @@ def load(path: Path) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: no such file", "name one with --config FILE or $SCAND_CONFIG"
@@ -305,7 +325,9 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: not UTF-8 text", "a configuration is TOML") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: not TOML: {error}", "text values need quotes") from None
+        raise ConfigurationError(
+            f"{path}: not TOML: {error}", "text needs quotes, and a section is given once"
+        ) from None
 
 
 def _sections(fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
@@ -345,12 +367,20 @@ def _explain(error: dict[str, Any]) -> str:
             return f"{key}: required, and not set"
         case "value_error" if not location:
             return str(error["ctx"]["error"])
-        case "value_error" if location == ("feed", "url"):
-            return f"{key}: {error['ctx']['error']}"  # the address may hold a password: not shown
         case "value_error":
-            return f"{key}: {error['ctx']['error']} (it is {error['input']!r})"
+            return f"{key}: {error['ctx']['error']}{_shown(location, error['input'])}"
+        case "model_type":
+            return f"{key}: a section [{key}] is needed"
         case _:
-            return f"{key}: {error['msg']} (it is {error['input']!r})"
+            return f"{key}: {error['msg']}{_shown(location, error['input'])}"
+
+
+def _shown(location: tuple[str, ...], value: object) -> str:
+    """What was given, cut; but not where an address may be, which may hold a password."""
+    if location == ("feed",) or location[:2] == ("feed", "url"):
+        return ""
+    text = repr(value)
+    return f" (it is {text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '...'})"
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> dict[tuple[str | int, ...], str]:

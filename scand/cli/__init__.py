@@ -6,10 +6,12 @@ A command is imported when it is asked for: `scand status` need not know the sim
 import os
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from scand import __version__
 from scand.core.errors import OperatorError, ScandError
 
 COMMANDS = (
@@ -52,8 +54,19 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer's
+    if wanted:
+        typer.echo(f"scand {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _all() -> None:
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Which scand.")
+    ] = False,
+) -> None:
     pass
 
 
@@ -68,6 +81,8 @@ def main() -> None:
             if isinstance(error, OperatorError) and error.hint:
                 typer.echo(f"  hint: {error.hint}", err=True)
             sys.exit(error.exit_status)
+        except KeyboardInterrupt:
+            sys.exit(130)  # as a shell says it
         except OSError as error:  # of our output, as a full disk; typer ends well for a closed pipe
             typer.echo(f"scand: {error}", err=True)
             sys.exit(1)

@@ -112,6 +112,7 @@ class Stage:
             scene.api.faults = self.faults.transport
         await until(all_sent, self.seconds / 2 - OUTAGE)
         world.freeze()
+        scene.announce("the carrier has ended; catching up (Ctrl-C leaves at once)")
         await until(
             lambda: board.at_head and board.cursor >= world.head and not board.gaps, PATIENCE
         )
@@ -148,10 +149,11 @@ def conclude(console: Console, path: Path, world: World, api: ScanApi, board: St
     with open_reader(path) as reader:
         stored = {number: parcel_document(number, state) for number, state in reader.parcels()}
         consistent = verify(reader).ok
+        dead = reader.summary()["dead_letters"]["by_reason"]
     wrong = sorted(
         number for number in truth.keys() | stored.keys() if truth.get(number) != stored.get(number)
     )
-    console.print(summary(world, api, board))
+    console.print(summary(world, api, board, dead))
     for number in wrong[:5]:
         console.print(f"  parcel {number}: true   {truth.get(number)}", markup=False)
         console.print(f"  parcel {number}: stored {stored.get(number)}", markup=False)
@@ -160,6 +162,7 @@ def conclude(console: Console, path: Path, world: World, api: ScanApi, board: St
         return False
     console.print(
         f"[bold green]verdict: state equals the oracle[/], all {len(truth)} parcels,"
-        " field by field; the journal verifies"
+        " field by field; the journal verifies",
+        soft_wrap=True,
     )
     return True

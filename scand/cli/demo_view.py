@@ -42,6 +42,10 @@ class Scene:
             case _:
                 pass
 
+    def announce(self, text: str) -> None:
+        """Say something that is no record."""
+        self._notable.append(text)
+
     def rate(self) -> float:
         """Events applied per second, over the last pictures."""
         self._samples.append((trio.current_time(), self.board.totals["applied"]))
@@ -109,7 +113,7 @@ async def show(scene: Scene, console: Console) -> None:
             await trio.sleep(FRAME)
 
 
-def summary(world: World, api: ScanApi, board: StatusBoard) -> Table:
+def summary(world: World, api: ScanApi, board: StatusBoard, dead: Mapping[str, int]) -> Table:
     """What was done to the daemon, and what it made of it."""
     table = Table("faults injected", "", "absorbed as", " ", box=None, padding=(0, 2))
     injected = sorted({**api.stats.faults, **world.data_faults}.items())
@@ -120,7 +124,7 @@ def summary(world: World, api: ScanApi, board: StatusBoard) -> Table:
         ("late ids found", board.totals["gaps_filled"]),
         ("missing ids given up", board.totals["gaps_given_up"]),
         ("unfamiliar, applied", board.totals["odd"]),
-        *((f"dead letter: {name}", count) for name, count in sorted(board.rejected.items())),
+        *((f"dead letter: {name}", count) for name, count in sorted(dead.items())),
     ]
     for row in range(max(len(injected), len(absorbed))):
         table.add_row(*_cells(injected, row), *_cells(absorbed, row))
@@ -128,7 +132,7 @@ def summary(world: World, api: ScanApi, board: StatusBoard) -> Table:
 
 
 def _cells(facts: list[tuple[str, int]], row: int) -> tuple[str, str]:
-    return (facts[row][0], str(facts[row][1])) if row < len(facts) else ("", "")
+    return (facts[row][0], str(int(facts[row][1]))) if row < len(facts) else ("", "")
 
 
 def _facts(title: str, facts: Mapping[str, str]) -> Table:

@@ -11,6 +11,7 @@ from rich.table import Table
 from scand.cli.options import ConfigOption, JsonOption
 from scand.config import load, locate
 from scand.core.errors import ScandError
+from scand.core.event import MAX_ID
 from scand.core.parcel import ParcelState
 from scand.store.reading import Journaled, event_document, open_reader, parcel_document
 
@@ -19,7 +20,9 @@ WIDE = 200
 
 
 def parcel(
-    parcel_id: Annotated[int, typer.Argument(metavar="ID", help="The ParcelId.")],
+    parcel_id: Annotated[
+        int, typer.Argument(metavar="ID", help="The ParcelId.", min=1, max=MAX_ID)
+    ],
     config: ConfigOption = None,
     *,
     as_json: JsonOption = False,

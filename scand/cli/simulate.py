@@ -8,9 +8,13 @@ import typer
 from scand.core.errors import ConfigurationError
 from scand.simulator import Faults, World, WorldPlan, create_app, parse_faults, serve
 
+MOST = 100_000_000
+
 
 def simulate(
-    events: Annotated[int, typer.Option(min=0, help="How many events; 0 for no end.")] = 10_000,
+    events: Annotated[
+        int, typer.Option(min=0, max=MOST, help="How many events; 0 for no end.")
+    ] = 10_000,
     backlog: Annotated[int, typer.Option(min=0, help="Of these, there from the start.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="New events per second; 0: all at once.")] = 0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 8080,
@@ -23,6 +27,8 @@ def simulate(
     chosen = read_faults(faults)
     if not events and not rate:
         raise ConfigurationError("--events 0 means no end: that needs a --rate")
+    if events and backlog > events:
+        raise ConfigurationError("--backlog cannot be greater than --events")
 
     async def simulator() -> None:
         plan = WorldPlan(

@@ -8,6 +8,7 @@ import typer
 
 from scand.cli.options import ConfigOption, JsonOption
 from scand.config import Config, load, locate
+from scand.store.opening import holder
 from scand.store.reading import open_reader
 from scand.telemetry.status import status_document
 
@@ -38,7 +39,8 @@ def _from_daemon(settings: Config) -> dict[str, Any] | None:
 
 def _from_store(settings: Config) -> dict[str, Any]:
     with open_reader(settings.store.path) as reader:
-        return status_document(reader.summary(), None, settings.processors.shards)
+        document = status_document(reader.summary(), None, settings.processors.shards)
+        return document | {"holder": holder(settings.store.path)}
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
@@ -51,7 +53,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     )
     return [
         f"feed          {document['feed']['name']}  {document['feed']['url']}",
-        f"daemon        {_daemon(daemon)}",
+        f"daemon        {_daemon(daemon, document.get('holder'))}",
         f"breaker       {_or_dash(document['breaker'])}",
         f"cursor        {_or_dash(document['cursor'])}",
         f"lag           {_lag(document['lag_seconds'])}",
@@ -66,9 +68,11 @@ def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _daemon(daemon: dict[str, Any] | None) -> str:
+def _daemon(daemon: dict[str, Any] | None, holder: int | None) -> str:
+    if daemon is None and holder is not None:
+        return f"pid {holder} holds the store but does not answer; this is what the store says"
     if daemon is None:
-        return "does not answer; this is what its store says"
+        return "not running; this is what its store says"
     waiting = f", waiting: {daemon['waiting']}" if daemon["waiting"] else ""
     return f"running, pid {daemon['pid']}{waiting}"
 

@@ -61,6 +61,9 @@ RESULTS_PER_SHARD = 16
 # 10) costs a tenth of the throughput of a catch-up.
 GC_THRESHOLD = (50_000, 20, 50)
 
+DOOR_BACKOFF = (5.0, 600.0)
+"""Base and cap in seconds: an address in use seldom becomes free by itself."""
+
 Service = Callable[[], Awaitable[None]]
 
 
@@ -141,7 +144,8 @@ async def run_tree(parts: Parts) -> None:
             )
             for name, serve in parts.admin.items():
                 door = Child(name, serve, allowed=None)
-                root.start_soon(supervise, door, patience(), parts.stopping, parts.observer)
+                slowly = Backoff(*DOOR_BACKOFF, rng)
+                root.start_soon(supervise, door, slowly, parts.stopping, parts.observer)
             drained = await supervise(ingest, patience(), parts.stopping, parts.observer)
             root.cancel_scope.cancel()
     parts.observer(Lifecycle("stopped", {"drained": drained}))

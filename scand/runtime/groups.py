@@ -8,11 +8,11 @@ from scand.core.errors import ScandError
 
 @contextmanager
 def ungrouped() -> Iterator[None]:
-    """Raise a ScandError or KeyboardInterrupt as itself; a group with a bug in it stays whole."""
+    """Raise what a user is told as itself; a group with a bug in it stays whole."""
     try:
         yield
     except BaseExceptionGroup as group:
-        told, bugs = group.split((ScandError, KeyboardInterrupt))
+        told, bugs = group.split((ScandError, KeyboardInterrupt, BrokenPipeError))
         if told is None or bugs is not None:
             raise
         first = next(leaves(told))

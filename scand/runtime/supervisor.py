@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
-from scand.core.errors import IngestFailedError
+from scand.core.errors import IngestFailedError, OperatorError
 from scand.core.restarts import RestartIntensity
 from scand.feed.pacing import Backoff
 from scand.ports import Observer
@@ -36,7 +36,8 @@ async def supervise(
 ) -> bool:
     """Run a child until it returns, or until `stopping` is set and it has crashed.
 
-    Whether it ended well. Raises IngestFailedError when it crashes more often than is allowed.
+    Whether it ended well. Raises IngestFailedError when it crashes more often than is allowed,
+    and an OperatorError as it comes.
     """
     crashed = False
     while not stopping.is_set():
@@ -44,6 +45,9 @@ async def supervise(
         try:
             await child.start()
         except Exception as error:
+            for leaf in leaves(error):
+                if isinstance(leaf, OperatorError):
+                    raise leaf from error  # a restart mends nothing
             crashed, causes = True, list(describe(error))
             if child.allowed and child.allowed.exceeded(trio.current_time()):
                 raise IngestFailedError(

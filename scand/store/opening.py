@@ -176,6 +176,10 @@ def explain(path: Path, error: sqlite3.Error) -> StoreError:
 _KEEP_IT = "keep the file: it is needed to find out what happened"
 _EXPLAINED = {
     sqlite3.SQLITE_NOTADB: (" is not an SQLite database", "point store.path elsewhere"),
+    sqlite3.SQLITE_CORRUPT: (
+        " is damaged",
+        "put a backup in its place; keep this file, `sqlite3 FILE .recover` may read what is left",
+    ),
     sqlite3.SQLITE_CANTOPEN: (
         " cannot be opened: no such folder, no permission, or not a file",
         "check store.path, its owner and its folder's",

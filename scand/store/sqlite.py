@@ -10,6 +10,7 @@ the actors. Asking for the interpreter more often (sys.setswitchinterval) was me
 commits sooner, smaller and dearer: a fifth less throughput at 100 events a page.
 """
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -19,18 +20,20 @@ import aiosqlite
 import trio
 import trio_asyncio
 
+from scand.core.errors import StoreError
 from scand.core.parcel import ORDERS, Key, Order
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.commit import commit, load
-from scand.store.opening import connect
+from scand.store.opening import connect, explain
 from scand.store.transaction import Result, Transaction, run
 
 
 class SqliteStore:
     """Implements `ports.Store` on one connection; see `open_store`."""
 
-    def __init__(self, connection: aiosqlite.Connection, key: Key) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, key: Key) -> None:
         self._connection = connection
+        self._path, self._inode = path, _inode_of(path)
         self._key = key
         self._lock = trio.Lock()
 
@@ -45,10 +48,34 @@ class SqliteStore:
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with trio.CancelScope(shield=True):
             async with self._lock:
+                self._require_file()
                 in_thread = trio_asyncio.aio_as_trio(_in_thread)
-                result: Result = await in_thread(self._connection, transaction)
+                try:
+                    result: Result = await in_thread(self._connection, transaction)
+                except sqlite3.DatabaseError as error:
+                    if error.sqlite_errorcode & 0xFF in _DAMAGED:
+                        raise explain(self._path, error) from None
+                    raise
         await trio.lowlevel.checkpoint_if_cancelled()
         return result
+
+    def _require_file(self) -> None:
+        """What is written to a file that was deleted or moved is lost with this process."""
+        if _inode_of(self._path) != self._inode:
+            raise StoreError(
+                f"{self._path} was deleted, moved or replaced while scand was running",
+                "put it back, or start again: a store that is not there begins at feed.start_from",
+            )
+
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _inode_of(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 @asynccontextmanager
@@ -58,16 +85,23 @@ async def open_store(path: Path, order: Order) -> AsyncIterator[SqliteStore]:
     What the block raises comes out in exception groups, as from a nursery.
     """
     # Opened before aiosqlite has a part in it: its thread would outlive a failure.
-    with closing(await trio.to_thread.run_sync(connect, path)) as opened:
+    with closing(await trio.to_thread.run_sync(_connect, path)) as opened:
         async with trio_asyncio.open_loop():
             connection = aiosqlite.Connection(lambda: opened, iter_chunk_size=1)
             with trio.CancelScope(shield=True):
                 await trio_asyncio.aio_as_trio(_start)(connection)
             try:
-                yield SqliteStore(connection, ORDERS[order])
+                yield SqliteStore(connection, path, ORDERS[order])
             finally:
                 with trio.CancelScope(shield=True):
                     await trio_asyncio.aio_as_trio(connection.close)()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return connect(path)
+    except sqlite3.Error as error:
+        raise explain(path, error) from None
 
 
 async def _start(connection: aiosqlite.Connection) -> None:

@@ -151,3 +151,53 @@ def test_the_configuration_that_ships_is_valid(call: Call) -> None:
     """config/scand.toml can be used as it is."""
     path = Path(__file__).parents[2] / "config" / "scand.toml"
     assert call("check-config", path).status == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[feed]]\nurl = "http://user:sekret@h/x"\n',
+        '[feed]\nurl = ["http://user:sekret@h/x"]\n',
+        'feed = "http://user:sekret@h/x"\n',
+        '[feed]\nurl = "http://user:sekret@h/x"\n',
+    ],
+)
+def test_an_address_is_never_shown(check: Any, text: str) -> None:
+    """Wherever an address may stand, the value is not repeated: it may hold a password."""
+    done = check(text)
+    assert done.status == 2
+    assert "feed" in done.err
+    assert "sekret" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("feed.limit", "true"),
+        ("feed.limit", "1.0"),
+        ("feed.name", '" "'),
+        ("feed.name", '"a\\u0000b"'),
+        ("feed.url", '"http://a b/"'),
+        ("feed.timeout", '"99999999999999d"'),
+        ("feed.token_file", '""'),
+        ("store.path", '"a\\u0000b"'),
+        ("supervisor.intensity", "99999999999999999999999"),
+    ],
+)
+def test_values_that_mean_nothing(check: Any, setting: str, value: str) -> None:
+    """A value that cannot be meant is refused, by key."""
+    section, _, name = setting.partition(".")
+    texts = {"feed": '[feed]\nurl = "http://carrier.test/"\n'}
+    if setting == "feed.url":
+        texts["feed"] = "[feed]\n"
+    texts[section] = texts.get(section, f"[{section}]\n") + f"{name} = {value}\n"
+    done = check("".join(texts.values()))
+    assert done.status == 2
+    assert f"{setting}: " in done.err
+
+
+def test_long_values_are_cut(check: Any) -> None:
+    """A value is repeated only as far as it helps."""
+    done = check(GOOD + f'limit = "{"a" * 5000}"\n')
+    assert done.status == 2
+    assert len(done.err) < 400

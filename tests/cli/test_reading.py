@@ -181,7 +181,7 @@ def test_status_without_a_daemon(kept: Shop, call: Call) -> None:
     assert document["dead_letters"] == {"open": 1, "by_reason": {"missing_field": 1}}
     assert (document["daemon"], document["breaker"], document["lag_seconds"]) == (None,) * 3
     text = call("status", *kept.options).out
-    assert "does not answer" in text
+    assert "not running" in text
     assert "83273" in text
     assert "missing_field 1" in text
 

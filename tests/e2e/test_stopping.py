@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,32 @@ def test_output_that_nobody_reads(tmp_path: Path, api: Watched) -> None:
         done = setup.scand("export", "events", stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
     assert done.stderr == "scand: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [Path.unlink, lambda store: store.rename(store.with_name("other.db"))],
+    ids=["deleted", "moved"],
+)
+def test_a_store_that_is_harmed(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    """A store that is deleted or moved under the daemon ends it, with what to do."""
+    with served(carrier(WorldPlan(events=None, backlog=20_000, rate=100))) as url:
+        setup = Setup(tmp_path, url, '[logs]\nlevel = "debug"\n')
+        with setup.running("run") as daemon:
+            daemon.line("commit ", "cursor=2")
+            harm(setup.store)
+            assert daemon.end() == 2
+        assert "was deleted, moved or replaced" in daemon.output
+        assert "hint: " in daemon.output
+        assert "Traceback" not in daemon.output
+
+
+def test_sighup_ends_nothing(tmp_path: Path, api: Watched) -> None:
+    """A terminal that closes does not end the daemon."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            daemon.process.send_signal(signal.SIGHUP)
+            assert daemon.end(signal.SIGTERM) == 0
+        assert "drained=True" in daemon.lines[-1]

@@ -1,5 +1,6 @@
 """A commit happens or it does not: errors, a full disk, cancellation, kill -9."""
 
+import os
 import random
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ import pytest
 import trio
 
 from scand.core.coverage import Position
+from scand.core.errors import StoreError
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
 from scand.store.commit import commit
@@ -248,3 +250,18 @@ def threads() -> set[str]:
     for thread in ours:
         thread.join(1)  # it says that it ends just before it does
     return {thread.name for thread in ours if thread.is_alive()}
+
+
+async def test_a_damaged_file(path: Path) -> None:
+    """Damage ends in an error that says what to do: starting again would not mend it."""
+    await commit_some(path, range(20))
+    os.truncate(path, 40_960)
+    with pytest.raises(StoreError, match="is damaged") as caught:
+        await commit_some(path, range(20, 40))
+    assert "backup" in caught.value.hint
+
+
+async def commit_some(path: Path, numbers: Sequence[int]) -> None:
+    async with open_store(path, "event_id") as store:
+        for number in numbers:
+            await store.commit([page(*many(number * 500 + 1, 500))])

@@ -199,9 +199,9 @@ def test_error_while_reading(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * (path.stat().st_size - 3 * 4096))
-    with pytest.raises(StoreError, match="malformed") as caught, open_reader(path) as reader:
+    with pytest.raises(StoreError, match="is damaged") as caught, open_reader(path) as reader:
         list(reader.journal())
-    assert "keep the file" in caught.value.hint
+    assert "keep this file" in caught.value.hint
 
 
 # --- stores that are not ready -----------------------------------------------

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,7 @@ class Running:
 
     def line(self, *texts: str) -> str:
         """The next line in which all these texts occur."""
+        deadline = time.monotonic() + PATIENCE
         with self._news:
             while True:
                 while self._next < len(self.lines):
@@ -72,7 +74,8 @@ class Running:
                     if all(text in self.lines[self._next - 1] for text in texts):
                         return self.lines[self._next - 1]
                 assert not self._ended, f"ended without {texts}:\n{self.output}"
-                assert self._news.wait(PATIENCE), f"no {texts} in:\n{self.output}"
+                left = deadline - time.monotonic()
+                assert self._news.wait(max(left, 0)), f"no {texts} in:\n{self.output}"
 
     def end(self, number: signal.Signals | None = None) -> int:
         """Send the signal, if any, and wait for the exit status."""
