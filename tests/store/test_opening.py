@@ -215,7 +215,7 @@ async def test_refusal_of_the_store(tmp_path: Path) -> None:
     before = {thread for thread in threading.enumerate() if "Trio" not in thread.name}
     descriptors = open_descriptors()
     for _ in range(5):
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(StoreError):
             async with open_store(tmp_path, "event_id"):
                 pass
     assert {thread for thread in threading.enumerate() if "Trio" not in thread.name} == before
