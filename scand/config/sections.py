@@ -1,0 +1,167 @@
+"""One frozen section per component, with the only defaults there are."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from scand.config.values import (
+    Duration,
+    Entry,
+    FilePath,
+    Listen,
+    Name,
+    PositiveDuration,
+    Size,
+    StartFrom,
+    Url,
+    Whole,
+)
+from scand.core.catalogue import SHIPPED, Catalogue
+from scand.core.event import MAX_ID
+from scand.core.parcel import Order
+
+PREFIX = "SCAND_"
+"""What the names of environment variables begin with."""
+
+_MAX_SOCKET_PATH = 107
+"""Bytes that Linux has room for in a Unix socket's address."""
+
+
+class Section(BaseModel):
+    """Strict, closed, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Breaker(Section):
+    """`[feed.breaker]`"""
+
+    failures: Annotated[Whole, Field(ge=1, le=1000)] = 5
+    reset_after: PositiveDuration = 30.0
+
+
+class Retry(Section):
+    """`[feed.retry]`"""
+
+    base: PositiveDuration = 0.25
+    cap: PositiveDuration = 60.0
+    retry_after_cap: PositiveDuration = 900.0
+    refused_pause: PositiveDuration = 60.0
+
+
+class Feed(Section):
+    """`[feed]`"""
+
+    name: Name = "carrier"
+    url: Url
+    limit: Annotated[Whole, Field(ge=1, le=100_000)] = 100
+    poll_interval: PositiveDuration = 2.0
+    timeout: PositiveDuration = 30.0
+    max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
+    token_file: FilePath | None = None
+    id_kind: Literal["integer"] = "integer"
+    order: Order = "event_id"
+    start_from: StartFrom = 1
+    from_id: Annotated[
+        Literal["auto", "inclusive", "exclusive"], Field(alias="from", serialization_alias="from")
+    ] = "auto"
+    late_window: Duration = 600.0
+    max_id_jump: Annotated[Whole, Field(ge=1, le=MAX_ID)] = 10_000_000
+    max_future: Duration = 86400.0
+    catch_up_concurrency: Annotated[Whole, Field(ge=1, le=64)] = 1
+    breaker: Breaker = Breaker()
+    retry: Retry = Retry()
+
+
+class CatalogueSection(Section):
+    """`[catalogue]`"""
+
+    mode: Literal["open", "strict"] = "open"
+    known: tuple[Entry, ...] = SHIPPED
+
+    def build(self) -> Catalogue:
+        """The catalogue that these settings describe."""
+        return Catalogue.of(self.known, strict=self.mode == "strict")
+
+
+class Processors(Section):
+    """`[processors]`"""
+
+    shards: Annotated[Whole, Field(ge=1, le=64)] = 4
+
+
+class Store(Section):
+    """`[store]`"""
+
+    path: FilePath = Path("/var/lib/scand/scand.db")
+
+
+class Supervisor(Section):
+    """`[supervisor]`"""
+
+    intensity: Annotated[Whole, Field(ge=0, le=1000)] = 5
+    period: PositiveDuration = 60.0
+    drain_timeout: Duration = 20.0
+
+
+class Admin(Section):
+    """`[admin]`"""
+
+    listen: Listen = "127.0.0.1:9464"
+    socket: Path | None = None
+
+
+class Logs(Section):
+    """`[logs]`"""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Config(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
+    )
+
+    feed: Feed
+    catalogue: CatalogueSection = CatalogueSection()
+    processors: Processors = Processors()
+    store: Store = Store()
+    supervisor: Supervisor = Supervisor()
+    admin: Admin = Admin()
+    logs: Logs = Logs()
+
+    @model_validator(mode="after")
+    def _socket_can_be_bound(self) -> Self:
+        if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:
+            raise ValueError(
+                f"admin.socket: {self.admin_socket} exceeds the {_MAX_SOCKET_PATH} bytes that"
+                " a Unix socket may have; set a shorter one (unless set, it is by the store)"
+            )
+        return self
+
+    @property
+    def admin_socket(self) -> Path:
+        """Where the admin server's Unix socket is: beside the store, unless set."""
+        return self.admin.socket or self.store.path.with_name(self.store.path.name + ".sock")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    def document(self) -> dict[str, Any]:
+        """The effective configuration as plain data, durations and sizes as text."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,126 @@
+"""The kinds of values that settings have: how they are written, checked and shown."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import httpx
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from scand.core.event import MAX_ID
+
+_MAX_PORT = 65_535
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)", re.ASCII)
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def parse_duration(text: object) -> float:
+    """`250ms`, `5s`, `2m`, `1h`, `90d` -> seconds."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a duration is text such as "250ms", "5s", "2m", "1h" or "90d"')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds -> the shortest text that `parse_duration` reads back."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
+def parse_size(text: object) -> int:
+    """`32MiB` -> bytes."""
+    match = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a size is text such as "64KiB" or "32MiB"')
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def format_size(size: int) -> str:
+    """Bytes -> the shortest text that `parse_size` reads back."""
+    unit = max((unit for unit in _BYTES if size % _BYTES[unit] == 0), key=_BYTES.__getitem__)
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+def _check_whole(value: object) -> object:
+    if isinstance(value, bool | float):
+        raise ValueError("a whole number is needed")  # noqa: TRY004 - pydantic takes ValueErrors
+    return value
+
+
+_TEN_YEARS = 3650 * 86400.0
+Whole = Annotated[int, BeforeValidator(_check_whole)]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    Field(le=_TEN_YEARS),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, return_type=str)]
+
+
+def _check_url(text: str) -> str:
+    try:
+        address = httpx.URL(text)
+        address.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("this is not a valid address") from None
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ValueError("an http:// or https:// address is needed, with a host")
+    if not 0 < (address.port or 1) <= _MAX_PORT:
+        raise ValueError(f"a port is a number from 1 to {_MAX_PORT}")
+    if any(ord(sign) <= ord(" ") for sign in text):
+        raise ValueError("no blanks belong in the address")
+    if address.userinfo:
+        raise ValueError("no user or password belongs in the address: use feed.token_file")
+    if "?" in text or "#" in text:
+        raise ValueError("no ? or # belongs in the address: FromEventId and Limit are added to it")
+    return text
+
+
+def _check_name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("a name of printable characters is needed")
+    return text
+
+
+def _check_start(value: object) -> int | str:
+    text = str(value)
+    if text == "head":
+        return text
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ID):
+        raise ValueError('an EventId of 1 or more is needed, or "head"')
+    return int(text)
+
+
+def _check_entry(text: str) -> str:
+    if not text.partition("/")[0].strip():
+        raise ValueError('an entry is "TYPE" or "TYPE/STATUS_CODE"')
+    return text
+
+
+def _check_listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    number = int(port) if port.isascii() and port.isdigit() else -1
+    if text and not (host and 0 <= number <= _MAX_PORT):
+        raise ValueError('host:port is needed, such as "127.0.0.1:9464", or "" for none')
+    return text
+
+
+def _check_file(path: Path) -> Path:
+    if not path.name.strip() or not str(path).isprintable():
+        raise ValueError("the path of a file is needed")
+    return path
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
+Name = Annotated[str, Field(max_length=100), AfterValidator(_check_name)]
+StartFrom = Annotated[int | Literal["head"], BeforeValidator(_check_start)]
+Entry = Annotated[str, AfterValidator(_check_entry)]
+Listen = Annotated[str, AfterValidator(_check_listen)]
+FilePath = Annotated[Path, AfterValidator(_check_file)]
