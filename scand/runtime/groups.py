@@ -12,7 +12,7 @@ def ungrouped() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        told, bugs = group.split((ScandError, KeyboardInterrupt, BrokenPipeError))
+        told, bugs = group.split((ScandError, KeyboardInterrupt, BrokenPipeError, SystemExit))
         if told is None or bugs is not None:
             raise
         first = next(leaves(told))

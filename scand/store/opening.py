@@ -32,6 +32,7 @@ class Identity:
 @contextmanager
 def instance_lock(path: Path) -> Iterator[None]:
     """Hold the right to write the store at `path`. Raises StoreError if another process does."""
+    require_regular(path)
     lock_path = beside(path, ".lock")
     try:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -50,6 +51,12 @@ def instance_lock(path: Path) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def require_regular(path: Path) -> None:
+    """Raise StoreError if something is at `path` that can be no database: a folder, a device."""
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - never raise
+        raise StoreError(f"{path} is not a file", "point store.path at a file, or at none yet")
 
 
 def holder(path: Path) -> int | None:

@@ -16,7 +16,7 @@ import msgspec
 from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
-from scand.store.opening import check, explain, migrations
+from scand.store.opening import check, explain, migrations, require_regular
 from scand.store.readonly import read_only
 from scand.store.rows import (
     EVENT_COLUMNS,
@@ -162,6 +162,7 @@ def _journaled(row: tuple[Any, ...]) -> Journaled:
 @contextmanager
 def open_reader(path: Path) -> Iterator[Reader]:
     """Open a store for reading. Raises StoreError, also for what happens while it is read."""
+    require_regular(path)
     try:
         path.stat()
     except FileNotFoundError:

@@ -59,9 +59,16 @@ async def serve_admin(app: Starlette, door: str | Path) -> None:
     config.graceful_timeout = 0.5
     try:
         await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
-    except OSError as error:
+    except* OSError as group:
         setting = "admin.socket" if isinstance(door, Path) else "admin.listen"
-        raise OSError(f"{door} cannot be served ({error.strerror}); see {setting}") from None
+        raise OSError(f"{door} cannot be served ({_cause(group)}); see {setting}") from None
     finally:
         if isinstance(door, Path) and door.is_socket():  # noqa: ASYNC240 - local and quick
             door.unlink()  # noqa: ASYNC240 - as above
+
+
+def _cause(error: BaseException) -> str:
+    """What the system said, behind the nurseries it came through."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(getattr(error, "strerror", error))

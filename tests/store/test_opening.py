@@ -174,10 +174,11 @@ def test_directory(tmp_path: Path) -> None:
     path.mkdir()
     with refused(str(path)):
         prepare(path, FEED)
-    with refused(str(path)), open_reader(path):
+    with refused("is not a file"), open_reader(path):
         pass
-    with instance_lock(path):
+    with refused("is not a file"), instance_lock(path):
         pass
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_no_directory(tmp_path: Path) -> None:
