@@ -56,7 +56,6 @@ PAGES = 8
 SLICES = 8
 RESULTS_PER_SHARD = 16
 
-
 # Pages make many objects and no cycles: looking for cycles as often as Python's default (700, 10,
 # 10) costs a tenth of the throughput of a catch-up.
 GC_THRESHOLD = (50_000, 20, 50)
@@ -135,7 +134,7 @@ async def run_tree(parts: Parts) -> None:
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
     ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
-    patience = partial(Backoff, retry.base, retry.cap, rng)
+    patience = Backoff(retry.base, retry.cap, rng)
     drained = False
     with ungrouped():
         async with trio.open_nursery() as root:
@@ -146,7 +145,7 @@ async def run_tree(parts: Parts) -> None:
                 door = Child(name, serve, allowed=None)
                 slowly = Backoff(*DOOR_BACKOFF, rng)
                 root.start_soon(supervise, door, slowly, parts.stopping, parts.observer)
-            drained = await supervise(ingest, patience(), parts.stopping, parts.observer)
+            drained = await supervise(ingest, patience, parts.stopping, parts.observer)
             root.cancel_scope.cancel()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
 
