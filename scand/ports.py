@@ -88,10 +88,14 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where to go on from; `position` is None in a store that has seen nothing."""
+    """Where to go on from; `position` is None in a store that has seen nothing.
+
+    `attempts` counts the generations that began here, this one included.
+    """
 
     position: Position | None
     gaps: Sequence[Gap]
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class PageResult:
     """One page, judged and folded: what a commit makes durable.
 
     `parcels` is the fold of `events`; `body` is the page as served, for the raw bytes of an event
-    that turns out to be in conflict with a committed one.
+    that turns out to be in conflict with a committed one. A part of a page has no `position`: the
+    feed is not covered further before the last part is durable.
     """
 
     events: Sequence[ScanEvent]
@@ -107,7 +112,7 @@ class PageResult:
     rejected: Sequence[Rejected]
     asked_from: int
     body: bytes
-    position: Position
+    position: Position | None
     ledger: LedgerChange
     history: int = 0
 
@@ -122,12 +127,24 @@ class Receipt:
     dead_letters: int = 0
     milestones: Sequence[tuple[int, Change]] = field(default=())
 
+    def __add__(self, other: "Receipt") -> "Receipt":
+        return Receipt(
+            self.applied + other.applied,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.dead_letters + other.dead_letters,
+            [*self.milestones, *other.milestones],
+        )
+
 
 class Store(Protocol):
-    """Where events and parcels are kept. One writer at a time."""
+    """Where events and parcels are kept. One writer at a time.
 
-    async def load(self) -> Checkpoint:
-        """The durable position."""
+    Raises StoreBlockedError for what may pass by itself, and StoreError for what will not.
+    """
+
+    async def begin(self) -> Checkpoint:
+        """Count a generation that begins at the durable position, and say where that is."""
         ...
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:

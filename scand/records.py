@@ -71,6 +71,22 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreBlocked:
+    """The store cannot be used for now; the `attempt`-th failed, the next is in `wait` s."""
+
+    reason: str
+    wait: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFreed:
+    """The store can be used again, after `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChildFailed:
     """A supervised child crashed and is started again in `wait` seconds."""
 
@@ -94,6 +110,8 @@ Record = (
     | EventsRejected
     | OddEvents
     | Committed
+    | StoreBlocked
+    | StoreFreed
     | ChildFailed
     | Lifecycle
 )

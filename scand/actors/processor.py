@@ -11,7 +11,7 @@ import trio
 from scand.actors.messages import Folded, Page, Slice
 from scand.core.decode import raws_of
 from scand.core.event import Reason, Rejected, ScanEvent
-from scand.core.judge import Judge
+from scand.core.judge import Judge, Ruling
 from scand.core.parcel import Key, ParcelState, fold
 from scand.ports import Clock, Observer
 from scand.records import OddEvents
@@ -50,39 +50,41 @@ async def process(
     """Judge and fold slices, until `slices` ends."""
     async with slices, results:
         async for piece in slices:
-            ruling = judge.rule(piece.events, clock.now())
+            ruling, parcels = digest(piece.events, judge, key, clock.now())
             if ruling.oddities:
                 observer(OddEvents(ruling.oddities))
-            accepted, parcels, failed = fold_safely(ruling.accepted, key)
-            turned = with_raw(piece.page.body, [*ruling.turned, *failed])
-            await results.send(Folded(piece.page, accepted, parcels, turned))
+            turned = with_raw(piece.page.body, ruling.turned)
+            await results.send(Folded(piece.page, ruling.accepted, parcels, turned))
 
 
-Turned = tuple[ScanEvent, Reason, str]
-
-
-def fold_safely(
-    events: Sequence[ScanEvent], key: Key
-) -> tuple[Sequence[ScanEvent], dict[int, ParcelState], list[Turned]]:
-    """Fold; an event that makes the fold raise costs itself, not its page."""
+def digest(
+    events: Sequence[ScanEvent], judge: Judge, key: Key, now: float
+) -> tuple[Ruling, dict[int, ParcelState]]:
+    """Judge and fold; an event for which that raises costs itself, not its page."""
     try:
-        return events, fold(events, key), []
+        ruling = judge.rule(events, now)
+        return ruling, fold(ruling.accepted, key)
     except Exception:  # noqa: BLE001 - whatever it is, it is found event by event
-        failed = [(event, *why) for event in events if (why := _why_it_fails(event, key))]
+        failed = [
+            (event, *why) for event in events if (why := _why_it_fails(event, judge, key, now))
+        ]
         culprits = {event for event, _, _ in failed}
-        sound = [event for event in events if event not in culprits]
-        return sound, fold(sound, key), failed
+        ruling = judge.rule((event for event in events if event not in culprits), now)
+        ruling.turned += failed
+        return ruling, fold(ruling.accepted, key)
 
 
-def _why_it_fails(event: ScanEvent, key: Key) -> tuple[Reason, str] | None:
+def _why_it_fails(
+    event: ScanEvent, judge: Judge, key: Key, now: float
+) -> tuple[Reason, str] | None:
     try:
-        fold([event, event], key)  # twice, or nothing would be joined
+        fold(judge.rule([event, event], now).accepted, key)  # twice, or nothing would be joined
     except Exception as error:  # noqa: BLE001 - becomes the detail of a dead letter
         return Reason.PROCESSING_FAILED, repr(error)
     return None
 
 
-def with_raw(body: bytes, turned: Sequence[Turned]) -> list[Rejected]:
+def with_raw(body: bytes, turned: Sequence[tuple[ScanEvent, Reason, str]]) -> list[Rejected]:
     """Events that were turned away, with their bytes as served."""
     if not turned:
         return []

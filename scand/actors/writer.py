@@ -10,11 +10,12 @@ from itertools import chain
 
 import trio
 
+from scand.actors.committer import Committer
 from scand.actors.messages import Folded
-from scand.core.event import Reason
+from scand.core.event import Reason, Rejected
 from scand.core.frontier import Frontier
 from scand.core.ledger import Outcome, Settled
-from scand.ports import Observer, PageResult, Receipt, Store
+from scand.ports import Observer, PageResult, Receipt
 from scand.records import Committed, EventsRejected
 
 MAX_PAGES = 64
@@ -23,7 +24,7 @@ MAX_PAGES = 64
 
 async def write(
     results: trio.MemoryReceiveChannel[Folded],
-    store: Store,
+    committer: Committer,
     shards: int,
     observer: Observer,
 ) -> None:
@@ -35,10 +36,12 @@ async def write(
             _take_waiting(results, frontier)
             ready = frontier.ready()
             for start in range(0, len(ready), MAX_PAGES):
-                pages = [assemble(parts) for parts in ready[start : start + MAX_PAGES]]
+                batch = ready[start : start + MAX_PAGES]
+                pages, cursor = [assemble(parts) for parts in batch], batch[-1][0].page.position[0]
                 begun = trio.current_time()
-                receipt = await store.commit(pages)
-                _report(pages, receipt, trio.current_time() - begun, observer)
+                receipt, failed = await committer.commit(pages)
+                seconds = trio.current_time() - begun
+                _report(pages, cursor, receipt, failed, seconds, observer)
 
 
 def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier[Folded]) -> None:
@@ -70,7 +73,12 @@ def assemble(parts: Sequence[Folded]) -> PageResult:
 
 
 def _report(
-    pages: Sequence[PageResult], receipt: Receipt, seconds: float, observer: Observer
+    pages: Sequence[PageResult],
+    cursor: int,
+    receipt: Receipt,
+    failed: Sequence[Rejected],
+    seconds: float,
+    observer: Observer,
 ) -> None:
     settled = [gap for page in pages for gap in page.ledger.settled]
     observer(
@@ -81,13 +89,14 @@ def _report(
             conflicts=receipt.conflicts,
             dead_letters=receipt.dead_letters,
             milestones=len(receipt.milestones),
-            cursor=pages[-1].position.cursor,
+            cursor=cursor,
             gaps_filled=_ids(gap for gap in settled if gap.outcome is Outcome.FILLED),
             gaps_given_up=_ids(gap for gap in settled if gap.outcome is Outcome.GIVEN_UP),
             seconds=seconds,
         )
     )
-    reasons = Counter(rejected.reason for page in pages for rejected in page.rejected)
+    rejected = chain(failed, chain.from_iterable(page.rejected for page in pages))
+    reasons = Counter(item.reason for item in rejected)
     if receipt.conflicts:
         reasons[Reason.CONFLICT] += receipt.conflicts
     if reasons:

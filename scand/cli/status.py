@@ -61,7 +61,16 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"events        {document['events']}, of {document['parcels']} parcels",
         f"gaps          {missing}",
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}",
+        *_crashes(daemon),
     ]
+
+
+def _crashes(daemon: dict[str, Any] | None) -> list[str]:
+    if daemon is None or (last := daemon["last_crash"]) is None:
+        return []
+    times = ", ".join(f"{child} {count}" for child, count in daemon["restarts"].items())
+    ago = daemon["started_at"] + daemon["uptime_seconds"] - last["at"]
+    return [f"restarts      {times}; the last {ago:.0f} s ago: {'; '.join(last['causes'])}"]
 
 
 def _or_dash(value: object) -> str:

@@ -89,7 +89,7 @@ def decode_page(body: bytes) -> Decoded:
     try:
         wires = _read_array(body) if _is_array(body) else _read_page(body).ScanEvents
         return Decoded([_normalise(wire) for wire in wires], [])
-    except (_Turned, *_NOT_JSON):
+    except Exception:  # noqa: BLE001 - whatever it is, it is found event by event
         return _decode_carefully(split_page(body))
 
 
@@ -110,6 +110,8 @@ def decode_event(raw: bytes) -> ScanEvent | Rejected:
         return _normalise(_read_event(raw))
     except (_Turned, *_NOT_JSON):
         return _diagnose(raw)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours costs one event, not the feed
+        return Rejected(Reason.PROCESSING_FAILED, repr(error), raw)
 
 
 def raws_of(body: bytes, events: Iterable[ScanEvent]) -> dict[ScanEvent, bytes]:

@@ -4,6 +4,7 @@
     ├── OperatorError    something an operator can put right; carries a hint that says how
     │   ├── ConfigurationError    the configuration: exit status 2, never restarted
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
+    │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
     └── IngestFailedError    ours: the pipeline was restarted too often
 
 The carrier's faults are no exceptions: they are values, see `ports.Outcome`.
@@ -34,6 +35,12 @@ class StoreError(OperatorError):
     """The database cannot be used."""
 
     exit_status = 2
+
+
+class StoreBlockedError(StoreError):
+    """The database cannot be used now; the same may succeed later."""
+
+    exit_status = 1
 
 
 class IngestFailedError(ScandError):

@@ -21,8 +21,10 @@ from typing import Any
 
 import trio
 
+from scand.actors.committer import CAREFUL_AFTER, Committer
 from scand.actors.fetcher import fetch
 from scand.actors.messages import Folded, Page, Slice
+from scand.actors.patience import PatientStore
 from scand.actors.processor import process, route
 from scand.actors.writer import write
 from scand.config import Config
@@ -62,6 +64,9 @@ GC_THRESHOLD = (50_000, 20, 50)
 
 DOOR_BACKOFF = (5.0, 600.0)
 """Base and cap in seconds: an address in use seldom becomes free by itself."""
+
+STORE_BACKOFF = (0.5, 10.0)
+"""The same for a store that is blocked: a disk is cheap to ask, and may be free at any time."""
 
 Service = Callable[[], Awaitable[None]]
 
@@ -133,6 +138,8 @@ async def run_tree(parts: Parts) -> None:
     supervisor, retry = parts.config.supervisor, parts.config.feed.retry
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
+    patient = PatientStore(parts.store, Backoff(*STORE_BACKOFF, rng), parts.observer)
+    parts = replace(parts, store=patient)
     ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
     patience = Backoff(retry.base, retry.cap, rng)
     drained = False
@@ -154,9 +161,10 @@ async def run_ingest(parts: Parts, reader: PageReader) -> None:
     """One generation of ingest, from the durable position on."""
     config, clock, observer = parts.config, parts.clock, parts.observer
     shards, key, judge = config.processors.shards, ORDERS[config.feed.order], build_judge(config)
-    checkpoint = await parts.store.load()
+    checkpoint = await parts.store.begin()
     coverage = build_coverage(config, checkpoint)
-    observer(Lifecycle("following", {"cursor": coverage.cursor, "gaps": len(coverage.ledger)}))
+    committer = Committer(parts.store, key, careful=checkpoint.attempts > CAREFUL_AFTER)
+    observer(following(coverage, checkpoint))
 
     to_router, pages = trio.open_memory_channel[Page](PAGES)
     to_writer, results = trio.open_memory_channel[Folded](RESULTS_PER_SHARD * shards)
@@ -173,7 +181,7 @@ async def run_ingest(parts: Parts, reader: PageReader) -> None:
         until_caught_up=parts.until_caught_up,
     )
     async with trio.open_nursery() as ingest:
-        ingest.start_soon(write, results, parts.store, shards, observer)
+        ingest.start_soon(write, results, committer, shards, observer)
         for _, mine in slices:
             ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
         to_writer.close()
@@ -231,6 +239,14 @@ def build_admin(config: Config, board: StatusBoard) -> Mapping[str, Service]:
     if config.admin.listen:
         doors["admin"] = partial(serve_admin, app, config.admin.listen)
     return doors
+
+
+def following(coverage: Coverage, checkpoint: Checkpoint) -> Lifecycle:
+    """What is to be told of a generation that begins."""
+    details = {"cursor": coverage.cursor, "gaps": len(coverage.ledger)}
+    if checkpoint.attempts > 1:
+        details["attempt_here"] = checkpoint.attempts
+    return Lifecycle("following", details)
 
 
 def build_judge(config: Config) -> Judge:

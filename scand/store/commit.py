@@ -179,17 +179,24 @@ def _write_ledger(change: LedgerChange, recorded_at: int) -> Transaction[None]:
     yield from bulk("INSERT INTO settled_gaps (outcome, low, high, since, settled_at)", settled)
 
 
+_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2,
+    attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
+
+
 def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
-    position = pages[-1].position
-    yield Statement(
-        "UPDATE feed SET cursor = ?, anchored = ?, missing_history = missing_history + ?",
-        [position.cursor, position.anchored, sum(page.history for page in pages)],
-    )
+    history = sum(page.history for page in pages)
+    if history:
+        yield Statement("UPDATE feed SET missing_history = missing_history + ?", [history])
+    positions = [page.position for page in pages if page.position is not None]
+    if positions:
+        cursor, anchored = positions[-1]
+        yield Statement(_MOVE, [cursor, anchored])
 
 
-def load() -> Transaction[Checkpoint]:
-    """Where the last commit left off."""
-    ((cursor, anchored),) = yield Statement("SELECT cursor, anchored FROM feed")
+def begin() -> Transaction[Checkpoint]:
+    """Count a generation, and say where the last commit left off."""
+    yield Statement("UPDATE feed SET attempts = attempts + 1")
+    ((cursor, anchored, attempts),) = yield Statement("SELECT cursor, anchored, attempts FROM feed")
     gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
     position = None if cursor is None else Position(cursor, anchored=bool(anchored))
-    return Checkpoint(position, [Gap(*row) for row in gaps])
+    return Checkpoint(position, [Gap(*row) for row in gaps], attempts)

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from scand.core.errors import StoreError
+from scand.store.trouble import explain
 
 APPLICATION_ID = 0x5343414E
 """`SCAN`, in the header of every scand database."""
@@ -171,33 +172,6 @@ def migrations() -> list[str]:
         (item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda i: i.name
     )
     return [script.read_text(encoding="utf-8") for script in scripts]
-
-
-def explain(path: Path, error: sqlite3.Error) -> StoreError:
-    """An SQLite error while opening or reading, in an operator's words."""
-    primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    said, hint = _EXPLAINED.get(primary, (f": {error}", _KEEP_IT))
-    return StoreError(f"{path}{said}", hint)
-
-
-_KEEP_IT = "keep the file: it is needed to find out what happened"
-_EXPLAINED = {
-    sqlite3.SQLITE_NOTADB: (" is not an SQLite database", "point store.path elsewhere"),
-    sqlite3.SQLITE_CORRUPT: (
-        " is damaged",
-        "put a backup in its place; keep this file, `sqlite3 FILE .recover` may read what is left",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        " cannot be opened: no such folder, no permission, or not a file",
-        "check store.path, its owner and its folder's",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        " cannot be written",
-        "check its owner and mode, and its folder's",
-    ),
-    sqlite3.SQLITE_BUSY: (" is locked by another program", "end that program, and try again"),
-    sqlite3.SQLITE_FULL: (" cannot grow: the disk is full", "make room, and try again"),
-}
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

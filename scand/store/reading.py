@@ -16,7 +16,7 @@ import msgspec
 from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
-from scand.store.opening import check, explain, migrations, require_regular
+from scand.store.opening import check, migrations, require_regular
 from scand.store.readonly import read_only
 from scand.store.rows import (
     EVENT_COLUMNS,
@@ -25,6 +25,7 @@ from scand.store.rows import (
     event_from_row,
     parcel_from_row,
 )
+from scand.store.trouble import explain
 
 CHUNK = 5_000
 """Rows read at a time."""

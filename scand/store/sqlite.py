@@ -23,9 +23,10 @@ import trio_asyncio
 from scand.core.errors import StoreError
 from scand.core.parcel import ORDERS, Key, Order
 from scand.ports import Checkpoint, PageResult, Receipt
-from scand.store.commit import commit, load
-from scand.store.opening import connect, explain
+from scand.store.commit import begin, commit
+from scand.store.opening import connect
 from scand.store.transaction import Result, Transaction, run
+from scand.store.trouble import explain, explained
 
 
 class SqliteStore:
@@ -37,9 +38,9 @@ class SqliteStore:
         self._key = key
         self._lock = trio.Lock()
 
-    async def load(self) -> Checkpoint:
-        """The durable position."""
-        return await self._run(load())
+    async def begin(self) -> Checkpoint:
+        """Count a generation, and say where to go on from."""
+        return await self._run(begin())
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none."""
@@ -50,12 +51,8 @@ class SqliteStore:
             async with self._lock:
                 self._require_file()
                 in_thread = trio_asyncio.aio_as_trio(_in_thread)
-                try:
+                with explained(self._path):
                     result: Result = await in_thread(self._connection, transaction)
-                except sqlite3.DatabaseError as error:
-                    if error.sqlite_errorcode & 0xFF in _DAMAGED:
-                        raise explain(self._path, error) from None
-                    raise
         await trio.lowlevel.checkpoint_if_cancelled()
         return result
 
@@ -66,9 +63,6 @@ class SqliteStore:
                 f"{self._path} was deleted, moved or replaced while scand was running",
                 "put it back, or start again: a store that is not there begins at feed.start_from",
             )
-
-
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _inode_of(path: Path) -> int:

@@ -5,9 +5,9 @@ They go to standard error, so that standard output carries a command's results a
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -22,6 +22,8 @@ from scand.records import (
     OddEvents,
     PageFetched,
     Record,
+    StoreBlocked,
+    StoreFreed,
 )
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -63,6 +65,9 @@ class _Lines:
     debug = info = warning = error = msg
 
 
+_Taker = Callable[[Any], None]
+
+
 class LogObserver:
     """Writes records as log lines; says an unfamiliar kind of event only once."""
 
@@ -70,27 +75,22 @@ class LogObserver:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         self._known_oddities: set[str] = set()
         self._was_at_head = False
+        self._takers: dict[type[Record], _Taker] = {
+            PageFetched: self._page,
+            FetchFailed: self._fetch_failed,
+            BreakerChanged: self._breaker,
+            EventsRejected: self._rejected,
+            OddEvents: self._oddities,
+            Committed: self._commit,
+            StoreBlocked: self._blocked,
+            StoreFreed: self._freed,
+            ChildFailed: self._crashed,
+            Lifecycle: self._lifecycle,
+        }
 
     def __call__(self, record: Record) -> None:
         """Log one record."""
-        match record:
-            case PageFetched():
-                self._page(record)
-            case FetchFailed(kind, reason, wait):
-                self._log.warning("feed." + _SNAKE[kind], reason=reason, retry_in=round(wait, 2))
-            case BreakerChanged(old, new, reopens_in):
-                say = self._log.warning if new == "open" else self._log.info
-                say("breaker.changed", old=old, new=new, probe_in=round(reopens_in, 2))
-            case EventsRejected(reasons):
-                self._log.warning("events.rejected", **reasons)
-            case OddEvents(oddities):
-                self._oddities(oddities)
-            case Committed():
-                self._commit(record)
-            case ChildFailed(child, causes, wait):
-                self._log.error(f"{child}.crashed", causes=list(causes), restart_in=round(wait, 2))
-            case Lifecycle(event, details):
-                self._log.info(f"scand.{event}", **details)
+        self._takers[type(record)](record)
 
     def _page(self, record: PageFetched) -> None:
         self._log.debug(
@@ -107,6 +107,18 @@ class LogObserver:
         if not record.reread:
             self._was_at_head = record.at_head or (self._was_at_head and record.events <= _TRICKLE)
 
+    def _fetch_failed(self, record: FetchFailed) -> None:
+        name, wait = _SNAKE[record.kind], round(record.wait, 2)
+        self._log.warning(f"feed.{name}", reason=record.reason, retry_in=wait)
+
+    def _breaker(self, record: BreakerChanged) -> None:
+        say = self._log.warning if record.new == "open" else self._log.info
+        probe_in = round(record.reopens_in, 2)
+        say("breaker.changed", old=record.old, new=record.new, probe_in=probe_in)
+
+    def _rejected(self, record: EventsRejected) -> None:
+        self._log.warning("events.rejected", **record.reasons)
+
     def _commit(self, record: Committed) -> None:
         self._log.debug(
             "commit",
@@ -119,11 +131,25 @@ class LogObserver:
         if record.gaps_given_up:
             self._log.warning("gaps.given_up", ids=record.gaps_given_up)
 
-    def _oddities(self, oddities: Mapping[str, int]) -> None:
-        for oddity in oddities.keys() - self._known_oddities:
+    def _oddities(self, record: OddEvents) -> None:
+        for oddity in record.oddities.keys() - self._known_oddities:
             self._log.warning("event.unfamiliar", what=oddity)
             if len(self._known_oddities) < _MAX_ODDITIES:
                 self._known_oddities.add(oddity)
+
+    def _blocked(self, record: StoreBlocked) -> None:
+        if record.attempt.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time: it may last
+            self._log.error("store.blocked", reason=record.reason, retry_in=round(record.wait, 2))
+
+    def _freed(self, record: StoreFreed) -> None:
+        self._log.info("store.freed", after=round(record.seconds, 1))
+
+    def _crashed(self, record: ChildFailed) -> None:
+        causes, wait = list(record.causes), round(record.wait, 2)
+        self._log.error(f"{record.child}.crashed", causes=causes, restart_in=wait)
+
+    def _lifecycle(self, record: Lifecycle) -> None:
+        self._log.info(f"scand.{record.event}", **record.details)
 
 
 _TRICKLE = 1000

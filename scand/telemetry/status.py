@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,11 @@ from scand.records import (
     OddEvents,
     PageFetched,
     Record,
+    StoreBlocked,
+    StoreFreed,
 )
+
+_Taker = Callable[[Any], None]
 
 
 @dataclass
@@ -30,6 +35,7 @@ class StatusBoard:
     at_head: bool = False
     first_contact: bool = False
     waiting: str = "first contact"
+    store_waiting: str = ""
     breaker: str = "closed"
     gaps: int = 0
     newest: float | None = None
@@ -37,32 +43,26 @@ class StatusBoard:
     rejected: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     restarts: Counter[str] = field(default_factory=Counter)
+    last_crash: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
+        self._takers: dict[type[Record], _Taker] = {
+            PageFetched: self._page,
+            FetchFailed: self._fetch_failed,
+            BreakerChanged: self._breaker_changed,
+            EventsRejected: self._rejected,
+            OddEvents: self._odd,
+            Committed: self._commit,
+            StoreBlocked: self._blocked,
+            StoreFreed: self._freed,
+            ChildFailed: self._crashed,
+            Lifecycle: self._lifecycle,
+        }
 
     def __call__(self, record: Record) -> None:
         """Take one record."""
-        match record:
-            case PageFetched():
-                self._page(record)
-            case FetchFailed(kind, reason, wait):
-                self.at_head = False
-                self.failures[kind] += 1
-                self.waiting = f"{reason}; next try in {wait:.1f} s"
-            case BreakerChanged(_, new, _):
-                self.breaker = new
-                self.totals["breaker_opened"] += new == "open"
-            case Committed():
-                self._commit(record)
-            case EventsRejected(reasons):
-                self.rejected.update(reasons)
-            case OddEvents(oddities):
-                self.totals["odd"] += sum(oddities.values())
-            case ChildFailed(child, _, _):
-                self.restarts[child] += 1
-            case Lifecycle(_, details):
-                self.cursor = int(str(details.get("cursor", self.cursor)))
+        self._takers[type(record)](record)
 
     @property
     def lag(self) -> float | None:
@@ -80,13 +80,15 @@ class StatusBoard:
         return {
             "pid": os.getpid(),
             "version": __version__,
+            "started_at": round(self.started_at, 3),
             "uptime_seconds": round(self.clock.now() - self.started_at, 1),
             "at_head": self.at_head,
-            "waiting": self.waiting or None,
+            "waiting": self.store_waiting or self.waiting or None,
             "totals": dict(self.totals),
             "rejected": dict(self.rejected),
             "failed_requests": dict(self.failures),
             "restarts": dict(self.restarts),
+            "last_crash": self.last_crash,
         }
 
     def _page(self, record: PageFetched) -> None:
@@ -115,6 +117,35 @@ class StatusBoard:
             "gaps_given_up",
         ):
             self.totals[name] += getattr(record, name)
+
+    def _fetch_failed(self, record: FetchFailed) -> None:
+        self.at_head = False
+        self.failures[record.kind] += 1
+        self.waiting = f"{record.reason}; next try in {record.wait:.1f} s"
+
+    def _breaker_changed(self, record: BreakerChanged) -> None:
+        self.breaker = record.new
+        self.totals["breaker_opened"] += record.new == "open"
+
+    def _rejected(self, record: EventsRejected) -> None:
+        self.rejected.update(record.reasons)
+
+    def _odd(self, record: OddEvents) -> None:
+        self.totals["odd"] += sum(record.oddities.values())
+
+    def _blocked(self, record: StoreBlocked) -> None:
+        self.store_waiting = f"{record.reason}; next try in {record.wait:.1f} s"
+
+    def _freed(self, _: StoreFreed) -> None:
+        self.store_waiting = ""
+
+    def _crashed(self, record: ChildFailed) -> None:
+        self.restarts[record.child] += 1
+        at = round(self.clock.now(), 3)
+        self.last_crash = {"child": record.child, "causes": list(record.causes), "at": at}
+
+    def _lifecycle(self, record: Lifecycle) -> None:
+        self.cursor = int(str(record.details.get("cursor", self.cursor)))
 
 
 def status_document(

@@ -7,13 +7,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from scand.actors.messages import Folded, Page, Slice
-from scand.actors.processor import deal, fold_safely, process, route
+from scand.actors.processor import deal, digest, process, route
 from scand.core.catalogue import Catalogue
-from scand.core.event import Reason
+from scand.core.event import Reason, ScanEvent
 from scand.core.judge import Judge
 from scand.core.parcel import ORDERS, Key
 from scand.records import OddEvents
-from tests.support.parts import Recorder, SimulatedClock
+from tests.support.parts import NOON, Recorder, SimulatedClock
 from tests.support.scans import body_of, event_of, page_of, scan
 
 EVENT_ID = ORDERS["event_id"]
@@ -130,9 +130,29 @@ async def test_an_event_that_breaks_the_fold_costs_itself() -> None:
 def test_a_sound_page_is_folded_once() -> None:
     """Nothing is turned away where nothing raises."""
     events = [event_of(1), event_of(2, kind="PICKUP")]
-    accepted, parcels, failed = fold_safely(events, EVENT_ID)
-    assert (accepted, failed) == (events, [])
+    ruling, parcels = digest(events, OPEN, EVENT_ID, NOON)
+    assert (ruling.accepted, ruling.turned) == (events, [])
     assert parcels[1].picked_up is not None
+
+
+class FussyCatalogue(Catalogue):
+    """Has a mistake in it that one event brings to light."""
+
+    def oddity(self, event: ScanEvent) -> str | None:
+        if event.event_id == 2:
+            raise ZeroDivisionError("nobody thought of this one")
+        return super().oddity(event)
+
+
+async def test_an_event_that_breaks_the_judge_costs_itself() -> None:
+    """A mistake in a rule costs the events that meet it, and no other."""
+    page = page_of(0, scan(1), scan(2), scan(3, StatusCode="ODD"))
+    folded, recorder = await processed(Judge(FussyCatalogue(frozenset())), page)
+    assert [event.event_id for event in folded.accepted] == [1, 3]
+    (dead,) = folded.rejected
+    assert (dead.reason, dead.event_id) == (Reason.PROCESSING_FAILED, 2)
+    assert "nobody thought" in dead.detail
+    assert recorder.of(OddEvents)
 
 
 async def test_the_raw_bytes_survive_a_page_with_malformed_events() -> None:

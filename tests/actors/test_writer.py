@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from scand.actors.committer import Committer
 from scand.actors.messages import Folded, Page
 from scand.actors.processor import deal
 from scand.actors.writer import MAX_PAGES, write
@@ -31,7 +32,7 @@ class SlowStore:
         self.gate = trio.Event()
         self.busy = trio.Event()
 
-    async def load(self) -> Checkpoint:
+    async def begin(self) -> Checkpoint:
         return Checkpoint(None, [])
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
@@ -66,7 +67,8 @@ async def written(store: SlowStore, folded: Sequence[Folded], recorder: Any = No
     """Let the writer take these answers one by one, to the end."""
     to_writer, results = trio.open_memory_channel[Folded](0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(write, results, store, SHARDS, recorder or Recorder())
+        committer = Committer(store, KEY)
+        nursery.start_soon(write, results, committer, SHARDS, recorder or Recorder())
         async with to_writer:
             for one in folded:
                 await to_writer.send(one)
@@ -102,7 +104,7 @@ async def test_what_waits_goes_into_one_transaction(
 ) -> None:
     """While the store is busy pages collect, and the next commit takes them all."""
     to_writer, results = trio.open_memory_channel[Folded](100)
-    nursery.start_soon(write, results, store, SHARDS, Recorder())
+    nursery.start_soon(write, results, Committer(store, KEY), SHARDS, Recorder())
     pages = pages_of(6)
     for one in answers(pages[0]):
         await to_writer.send(one)
@@ -125,7 +127,7 @@ async def test_a_transaction_has_a_limit(store: SlowStore) -> None:
         for one in answers(page):
             to_writer.send_nowait(one)
     await to_writer.aclose()
-    await write(results, store, SHARDS, Recorder())
+    await write(results, Committer(store, KEY), SHARDS, Recorder())
     assert [len(pages) for pages in store.commits] == [MAX_PAGES, MAX_PAGES, 5]
 
 
@@ -172,7 +174,7 @@ async def test_a_store_that_fails_ends_the_writer(store: SlowStore) -> None:
     for one in answers(pages_of(1)[0]):
         to_writer.send_nowait(one)
     with pytest.raises(OSError, match="disk full"):
-        await write(results, store, SHARDS, Recorder())
+        await write(results, Committer(store, KEY), SHARDS, Recorder())
     with pytest.raises(trio.BrokenResourceError):
         to_writer.send_nowait(answers(pages_of(1)[0])[0])
     await to_writer.aclose()

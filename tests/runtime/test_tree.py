@@ -97,9 +97,9 @@ async def test_crashes_change_nothing(autojump_clock: MockClock, tmp_path: Path,
         def __init__(self, real: Store) -> None:
             self._real = real
 
-        async def load(self) -> Checkpoint:
+        async def begin(self) -> Checkpoint:
             crash()
-            return await self._real.load()
+            return await self._real.begin()
 
         async def commit(self, pages: Sequence[PageResult]) -> Receipt:
             crash()
@@ -138,8 +138,8 @@ async def test_a_generation_begins_at_the_durable_cursor(
         def __init__(self, real: Store) -> None:
             self._real, self.commit = real, real.commit
 
-        async def load(self) -> Checkpoint:
-            loaded.append(await self._real.load())
+        async def begin(self) -> Checkpoint:
+            loaded.append(await self._real.begin())
             return loaded[-1]
 
     def crash_once(request: Request) -> None:
@@ -202,8 +202,8 @@ async def test_what_crashed_is_said_without_its_echoes(
         def __init__(self, real: Store) -> None:
             self._real, self._commits = real, 0
 
-        async def load(self) -> Checkpoint:
-            return await self._real.load()
+        async def begin(self) -> Checkpoint:
+            return await self._real.begin()
 
         async def commit(self, pages: Sequence[PageResult]) -> Receipt:
             self._commits += 1
@@ -343,8 +343,8 @@ async def test_stopping_drains(autojump_clock: MockClock, tmp_path: Path) -> Non
         def __init__(self, real: Store) -> None:
             self._real = real
 
-        async def load(self) -> Checkpoint:
-            return await self._real.load()
+        async def begin(self) -> Checkpoint:
+            return await self._real.begin()
 
         async def commit(self, pages: Sequence[PageResult]) -> Receipt:
             await trio.sleep(1.0)
@@ -457,8 +457,8 @@ async def test_a_drain_that_hangs_is_cut_off(autojump_clock: MockClock, tmp_path
         def __init__(self, real: Store) -> None:
             self._real = real
 
-        async def load(self) -> Checkpoint:
-            return await self._real.load()
+        async def begin(self) -> Checkpoint:
+            return await self._real.begin()
 
         async def commit(self, _: Sequence[PageResult]) -> Receipt:
             await trio.sleep_forever()
@@ -479,8 +479,8 @@ async def test_a_crash_in_the_drain_is_no_drain(autojump_clock: MockClock, tmp_p
         def __init__(self, real: Store) -> None:
             self._real = real
 
-        async def load(self) -> Checkpoint:
-            return await self._real.load()
+        async def begin(self) -> Checkpoint:
+            return await self._real.begin()
 
         async def commit(self, _: Sequence[PageResult]) -> Receipt:
             await trio.sleep(1.0)

@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from scand.core.coverage import Position
-from scand.core.errors import StoreError
+from scand.core.errors import StoreBlockedError, StoreError
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
 from scand.store.commit import commit
@@ -136,7 +136,7 @@ async def test_disk_full(opens: Opens, path: Path) -> None:
         before, ((pages,),) = contents(path), rows(path, "PRAGMA page_count")
         for room in (0, 1, 20, 100):
             await store._run(set_room(pages + room))
-            with pytest.raises(sqlite3.OperationalError, match="full"):
+            with pytest.raises(StoreBlockedError, match="full"):
                 await store.commit(large)
             assert not store._connection.in_transaction
             assert contents(path) == before
@@ -183,7 +183,7 @@ async def test_locked(opens: Opens, path: Path) -> None:
         await store._run(be_impatient())
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
+            with pytest.raises(StoreBlockedError, match="locked"):
                 await store.commit([BEFORE])
         await store.commit([BEFORE])
     assert rows(path, "SELECT count(*) FROM journal") == [(20,)]
@@ -213,7 +213,7 @@ async def test_random_cancellations(path: Path) -> None:
                 await store.commit([page(*many(number * size + 1, size))])
             cancelled += scope.cancelled_caught
             assert not store._connection.in_transaction
-            assert (await store.load()).position == Position((number + 1) * size, anchored=True)
+            assert (await store.begin()).position == Position((number + 1) * size, anchored=True)
     assert 10 < cancelled < 300
     with open_reader(path) as reader:
         result = verify(reader)
@@ -226,7 +226,7 @@ async def test_random_ends(path: Path) -> None:
     for _ in range(40):
         with trio.move_on_after(rng.random() * 0.03):
             async with open_store(path, "event_id") as store, trio.open_nursery() as nursery:
-                position = (await store.load()).position
+                position = (await store.begin()).position
                 numbers = count(position.cursor + 1 if position else 1, size)
                 for _ in range(2):
                     nursery.start_soon(commit_for_ever, store, numbers, size)

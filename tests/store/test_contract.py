@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ ODD_TEXTS = ["", "\0", "a\0b", "\x01\x1f\x7f\x85", "\u2028\ufeff\ufffe\uffff", "
 async def test_fresh(opens: Opens) -> None:
     """A new store has no position and no gaps."""
     async with opens() as store:
-        checkpoint = await store.load()
+        checkpoint = await store.begin()
     assert checkpoint.position is None
     assert checkpoint.gaps == []
 
@@ -63,10 +64,10 @@ async def test_load(opens: Opens, reopen: bool) -> None:  # noqa: FBT001
     result = page(scan(3), cursor=12, ledger=LedgerChange(put=list(reversed(gaps))))
     async with opens() as store:
         await store.commit([result])
-        checkpoint = await store.load()
+        checkpoint = await store.begin()
     if reopen:
         async with opens() as store:
-            checkpoint = await store.load()
+            checkpoint = await store.begin()
     assert checkpoint.position == Position(12, anchored=True)
     assert checkpoint.gaps == gaps
 
@@ -77,7 +78,7 @@ async def test_unanchored(opens: Opens) -> None:
     result = PageResult([], {}, [], 1, result.body, Position(0, anchored=False), LedgerChange())
     async with opens() as store:
         await store.commit([result])
-        assert (await store.load()).position == Position(0, anchored=False)
+        assert (await store.begin()).position == Position(0, anchored=False)
 
 
 async def test_ledger(opens: Opens, path: Path) -> None:
@@ -88,9 +89,9 @@ async def test_ledger(opens: Opens, path: Path) -> None:
     given_up = Settled(Outcome.GIVEN_UP, 6, 9, 100.0)
     async with opens() as store:
         await store.commit([page(ledger=opened, history=5), page(ledger=split, history=2)])
-        assert (await store.load()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0), Gap(6, 9, 100.0)]
+        assert (await store.begin()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0), Gap(6, 9, 100.0)]
         await store.commit([page(ledger=LedgerChange(removed=[6], settled=[given_up]))])
-        assert (await store.load()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0)]
+        assert (await store.begin()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0)]
     assert rows(path, "SELECT outcome, low, high, since FROM settled_gaps ORDER BY id") == [
         ("filled", 3, 3, 100.0),
         ("given_up", 6, 9, 100.0),
@@ -250,7 +251,7 @@ async def test_large_commit(opens: Opens, path: Path) -> None:
     result = page(*scans, *bad, ledger=ledger)
     async with opens() as store:
         receipt = await store.commit([result])
-        assert (await store.load()).gaps == gaps
+        assert (await store.begin()).gaps == gaps
         again = await store.commit([result])
     assert (receipt.applied, receipt.dead_letters) == (5_000, 5_000)
     assert (again.applied, again.duplicates) == (0, 5_000)
@@ -297,3 +298,25 @@ async def test_conflict_reason_is_named(opens: Opens, path: Path) -> None:
     ((reason, detail),) = rows(path, "SELECT reason, detail FROM dead_letters")
     assert reason == Reason.CONFLICT
     assert "EventId" in detail
+
+
+async def test_counts_the_generations_that_begin_at_one_place(opens: Opens) -> None:
+    """Each start counts, until the cursor moves; a commit that does not move it changes nothing."""
+    async with opens() as store:
+        assert [(await store.begin()).attempts for _ in range(3)] == [1, 2, 3]
+        await store.commit([page(scan(1))])
+        assert (await store.begin()).attempts == 1
+        await store.commit([page(scan(1))])
+        assert (await store.begin()).attempts == 2
+    async with opens() as store:
+        assert (await store.begin()).attempts == 3
+
+
+async def test_a_part_of_a_page_leaves_the_cursor(opens: Opens) -> None:
+    """What a page holds may become durable before the page as a whole does."""
+    async with opens() as store:
+        await store.commit([page(scan(1))])
+        await store.commit([replace(page(scan(2), scan(3)), position=None)])
+        assert (await store.begin()).position.cursor == 1
+        receipt = await store.commit([page(scan(2), scan(3), scan(4))])
+    assert (receipt.applied, receipt.duplicates) == (1, 2)

@@ -19,7 +19,7 @@ import scand
 from scand.core.errors import StoreError
 from scand.ports import Checkpoint
 from scand.store import opening
-from scand.store.commit import load
+from scand.store.commit import begin
 from scand.store.opening import (
     APPLICATION_ID,
     CACHED_STATEMENTS,
@@ -76,7 +76,7 @@ def test_fresh(tmp_path: Path) -> None:
     with closing(connect(path)) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_size_limit").fetchone() == (64 * 2**20,)
-        assert run(connection, load()) == Checkpoint(None, [])
+        assert run(connection, begin()) == Checkpoint(None, [])
 
 
 def test_reopen(path: Path) -> None:
@@ -230,7 +230,7 @@ async def test_open_and_close(path: Path) -> None:
     before = open_descriptors()
     for _ in range(5):
         async with open_store(path, "event_id") as store:
-            await store.load()
+            await store.begin()
     assert open_descriptors() == before
     assert names_in(path.parent) == {"scand.db"}
 

@@ -13,29 +13,31 @@ import trio
 from scand.core.parcel import ORDERS, Key, Order
 from scand.ports import Checkpoint, Clock, PageResult, Receipt
 from scand.runtime.clock import WallClock
-from scand.store.commit import commit, load
+from scand.store.commit import begin, commit
 from scand.store.opening import connect
 from scand.store.transaction import Result, Transaction, run
+from scand.store.trouble import explained
 
 
 class SyncStore:
     """Implements `ports.Store`; see `open_sync_store`."""
 
-    def __init__(self, connection: sqlite3.Connection, key: Key, clock: Clock) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, path: Path, key: Key, clock: Clock) -> None:
+        self._connection, self._path = connection, path
         self._key = key
         self._clock = clock
 
-    async def load(self) -> Checkpoint:
-        """The durable position."""
-        return await self._run(load())
+    async def begin(self) -> Checkpoint:
+        """Count a generation, and say where to go on from."""
+        return await self._run(begin())
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none."""
         return await self._run(commit(pages, self._key, self._clock.now()))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
-        result = run(self._connection, transaction)
+        with explained(self._path):
+            result = run(self._connection, transaction)
         await trio.lowlevel.checkpoint()
         return result
 
@@ -44,4 +46,4 @@ class SyncStore:
 def open_sync_store(path: Path, order: Order, clock: Clock | None = None) -> Iterator[SyncStore]:
     """Open a store that `opening.prepare` has made ready, for as long as the block runs."""
     with closing(connect(path)) as connection:
-        yield SyncStore(connection, ORDERS[order], clock or WallClock())
+        yield SyncStore(connection, path, ORDERS[order], clock or WallClock())

@@ -1,0 +1,48 @@
+"""A store behind patience: what only a full or failing disk prevents is tried until it succeeds.
+
+Meanwhile the writer waits, the bounded channels fill, and the fetcher stops asking: a pause, in
+which nothing is lost and nothing is crashed. Readers have connections of their own and go on.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from scand.core.errors import StoreBlockedError
+from scand.feed.pacing import Backoff
+from scand.ports import Checkpoint, Observer, PageResult, Receipt, Store
+from scand.records import StoreBlocked, StoreFreed
+
+T = TypeVar("T")
+
+
+class PatientStore:
+    """Implements `ports.Store`, by asking another one until it can."""
+
+    def __init__(self, store: Store, backoff: Backoff, observer: Observer) -> None:
+        self._store, self._backoff, self._observer = store, backoff, observer
+
+    async def begin(self) -> Checkpoint:
+        """Where to go on from, once that can be had."""
+        return await self._persist(self._store.begin)
+
+    async def commit(self, pages: Sequence[PageResult]) -> Receipt:
+        """Make pages durable, however long that takes."""
+        return await self._persist(partial(self._store.commit, pages))
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        blocked_at = trio.current_time()
+        while True:
+            try:
+                result = await attempt()
+            except StoreBlockedError as error:
+                wait = self._backoff.next()
+                self._observer(StoreBlocked(f"{error}; {error.hint}", wait, self._backoff.attempt))
+                await trio.sleep(wait)
+            else:
+                if self._backoff.attempt:
+                    self._observer(StoreFreed(trio.current_time() - blocked_at))
+                    self._backoff.reset()
+                return result

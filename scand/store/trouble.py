@@ -1,0 +1,82 @@
+"""What SQLite says, in an operator's words: which file, what is wrong, and what to do.
+
+| | at the start | while running |
+| --- | --- | --- |
+| the disk is full, another program holds the lock, the disk fails | exit status 1 | a pause |
+| the file may not be written, or not be opened | exit status 2 | a pause |
+| damaged, not a database | exit status 2 | exit status 2 |
+| anything else | exit status 2 | a crash of ingest: it may be our mistake |
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from scand.core.errors import StoreBlockedError, StoreError
+
+
+class _Trouble(NamedTuple):
+    """What to say, behind the path; `passes`: it may be over by itself at any time."""
+
+    said: str
+    hint: str
+    passes: bool = False
+
+
+_KEEP_IT = "keep the file: it is needed to find out what happened"
+_TROUBLES = {
+    sqlite3.SQLITE_NOTADB: _Trouble(" is not an SQLite database", "point store.path elsewhere"),
+    sqlite3.SQLITE_CORRUPT: _Trouble(
+        " is damaged",
+        "put a backup in its place; keep this file, `sqlite3 FILE .recover` may read what is left",
+    ),
+    sqlite3.SQLITE_CANTOPEN: _Trouble(
+        " cannot be opened: no such folder, no permission, or not a file",
+        "check store.path, its owner and its folder's",
+    ),
+    sqlite3.SQLITE_READONLY: _Trouble(
+        " cannot be written", "check its owner and mode, and its folder's"
+    ),
+    sqlite3.SQLITE_BUSY: _Trouble(
+        " is locked by another program", "end that program, and try again", passes=True
+    ),
+    sqlite3.SQLITE_FULL: _Trouble(
+        " cannot grow: the disk is full", "make room, and try again", passes=True
+    ),
+    sqlite3.SQLITE_IOERR: _Trouble(
+        " cannot be read or written: the disk fails", "see what the kernel logs of it", passes=True
+    ),
+    sqlite3.SQLITE_NOMEM: _Trouble(" needs more memory than there is", "make room", passes=True),
+}
+_PASS_WHILE_RUNNING = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def explain(path: Path, error: sqlite3.Error) -> StoreError:
+    """An SQLite error while opening or reading."""
+    trouble = _TROUBLES.get(_primary(error), _Trouble(f": {error}", _KEEP_IT))
+    kind = StoreBlockedError if trouble.passes else StoreError
+    return kind(f"{path}{trouble.said}", trouble.hint)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Around a transaction: raise StoreBlockedError and StoreError for what is no bug."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _primary(error)
+        if code in _PASS_WHILE_RUNNING or ((known := _TROUBLES.get(code)) and known.passes):
+            said, hint, _ = _TROUBLES[code]
+            raise StoreBlockedError(f"{path}{said}", hint) from None
+        if code in _DAMAGED:
+            raise explain(path, error) from None
+        raise
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """SQLite's result code without its extension; what the module itself raises has none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
