@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -42,16 +42,19 @@ def instance_lock(path: Path) -> Iterator[None]:
             f"{lock_path}: {error.strerror}",
             f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
         ) from None
-    with open(descriptor, "r+", encoding="ascii", errors="replace") as lock:  # noqa: PTH123
+    try:
         if not _lock(descriptor):
+            said = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
             raise StoreError(
-                f"{path} is in use by another scand (pid {lock.read().strip() or 'unknown'})",
+                f"{path} is in use by another scand (pid {said or 'unknown'})",
                 "stop that one, or give this one a store.path of its own",
             )
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def require_regular(path: Path) -> None:

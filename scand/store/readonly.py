@@ -1,7 +1,7 @@
 """A read-only connection, beside a daemon or without one.
 
 SQLite reads a database in WAL mode with the help of two files beside it. In a folder where the
-reader may not make them, a store at rest is read as it stands (`immutable`). SQLite then looks for
+reader cannot make them, a store at rest is read as it stands (`immutable`). SQLite then looks for
 no changes, so this module does: what was written meanwhile makes the reading void.
 """
 
@@ -39,14 +39,18 @@ def _connect(address: str) -> sqlite3.Connection:
 
 
 class _Standing(NamedTuple):
-    """What tells that a store was written: the size and the time of its file and of its log."""
+    """What tells that a store was written: the size and time of its file and of its log.
+
+    An empty log is none: a reader that finds the disk full leaves one behind.
+    """
 
     database: tuple[int, int] | None
     wal: tuple[int, int] | None
 
 
 def _standing(path: Path) -> _Standing:
-    return _Standing(_size_and_time(beside(path, "")), _size_and_time(beside(path, "-wal")))
+    wal = _size_and_time(beside(path, "-wal"))
+    return _Standing(_size_and_time(beside(path, "")), wal if wal and wal[0] else None)
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:
@@ -62,10 +66,17 @@ def _reads(connection: sqlite3.Connection, *, at_rest: bool) -> bool:
     try:
         connection.execute("SELECT 1 FROM sqlite_schema")
     except sqlite3.OperationalError as error:
-        if not at_rest or error.sqlite_errorcode & 0xFF not in _NO_FILES_TO_BE_MADE:
+        codes = {error.sqlite_errorcode, error.sqlite_errorcode & 0xFF}
+        if not at_rest or codes.isdisjoint(_NO_FILES_TO_BE_MADE):
             raise
         return False
     return True
 
 
-_NO_FILES_TO_BE_MADE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_NO_FILES_TO_BE_MADE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE,  # the disk is full
+    sqlite3.SQLITE_IOERR_WRITE,  # as above
+}

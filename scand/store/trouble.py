@@ -8,6 +8,7 @@
 | anything else | exit status 2 | a crash of ingest: it may be our mistake |
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
     """An SQLite error while opening or reading."""
-    trouble = _TROUBLES.get(_primary(error), _Trouble(f": {error}", _KEEP_IT))
+    trouble = _TROUBLES.get(_code(path, error), _Trouble(f": {error}", _KEEP_IT))
     kind = StoreBlockedError if trouble.passes else StoreError
     return kind(f"{path}{trouble.said}", trouble.hint)
 
@@ -67,7 +68,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = _primary(error)
+        code = _code(path, error)
         if code in _PASS_WHILE_RUNNING or ((known := _TROUBLES.get(code)) and known.passes):
             said, hint, _ = _TROUBLES[code]
             raise StoreBlockedError(f"{path}{said}", hint) from None
@@ -76,7 +77,20 @@ def explained(path: Path) -> Iterator[None]:
         raise
 
 
-def _primary(error: sqlite3.Error) -> int:
+def _code(path: Path, error: sqlite3.Error) -> int:
     """SQLite's result code without its extension; what the module itself raises has none."""
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    # for the files beside a database, SQLite calls a full disk an I/O error
+    return sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR and _is_full(path) else code
+
+
+_LEAST_ROOM = 64 << 10
+"""Bytes: SQLite's shared memory takes 32 KiB."""
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _LEAST_ROOM
