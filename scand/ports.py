@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scand.core.continuity import Incident
 from scand.core.coverage import Position
 from scand.core.event import Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange
@@ -90,12 +91,14 @@ class Feed(Protocol):
 class Checkpoint:
     """Where to go on from; `position` is None in a store that has seen nothing.
 
-    `attempts` counts the generations that began here, this one included.
+    `attempts` counts the generations that began here, this one included; `before` is the greatest
+    id in the journal below the cursor, or 0.
     """
 
     position: Position | None
     gaps: Sequence[Gap]
     attempts: int = 1
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class PageResult:
     position: Position | None
     ledger: LedgerChange
     history: int = 0
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)

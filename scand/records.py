@@ -32,6 +32,15 @@ class FetchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedBetrayed:
+    """The feed is not what it was: `finding` is reset or retention_gap, `policy` what is done."""
+
+    finding: str
+    policy: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerChanged:
     """The circuit breaker went from `old` to `new`: closed, open or half-open."""
 
@@ -106,6 +115,7 @@ class Lifecycle:
 Record = (
     PageFetched
     | FetchFailed
+    | FeedBetrayed
     | BreakerChanged
     | EventsRejected
     | OddEvents

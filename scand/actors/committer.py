@@ -103,4 +103,10 @@ class Committer:
 
 def _concluded(last: PageResult, page: PageResult) -> PageResult:
     """The last part of a page: with it, what the page means becomes true."""
-    return replace(last, position=page.position, ledger=page.ledger, history=page.history)
+    return replace(
+        last,
+        position=page.position,
+        ledger=page.ledger,
+        history=page.history,
+        incident=page.incident,
+    )

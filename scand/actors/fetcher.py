@@ -3,18 +3,24 @@
 Behind, it asks again at once; at the head, every `poll_interval`; in between it looks at gaps.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import trio
 
+from scand.actors.continuity import Policies, establish, react
 from scand.actors.messages import Page
+from scand.core.continuity import Finding
 from scand.core.coverage import Ask, Coverage, Progress, Seen
 from scand.core.decode import Decoded
 from scand.core.head import find_head
 from scand.core.instant import epoch_of
 from scand.feed.reader import PageReader, Reading
 from scand.ports import Clock, Observer, Request, TooLarge
-from scand.records import PageFetched
+from scand.records import FeedBetrayed, PageFetched
+
+PROOF_EVERY = 30.0
+"""Seconds after which the feed has to prove again that it is the same."""
 
 
 async def fetch(
@@ -22,38 +28,135 @@ async def fetch(
     reader: PageReader,
     coverage: Coverage,
     poll_interval: float,
+    policies: Policies,
     clock: Clock,
+    time_of_day: Callable[[float], float],
     observer: Observer,
     *,
     from_head: bool = False,
     until_caught_up: bool = False,
-) -> None:
-    """Follow the feed for ever, or until its head. Ends `pages` when it ends."""
+) -> str:
+    """Follow the feed for ever, or until its head. Ends `pages` when it ends.
+
+    `time_of_day` turns moments of trio's clock into seconds since 1970, whatever is done to `clock`
+    meanwhile. Returns why it did not get to the head, where a policy said to halt.
+    """
+    fetcher = _Fetcher(
+        pages,
+        reader,
+        coverage,
+        poll_interval,
+        policies,
+        clock,
+        time_of_day,
+        observer,
+        until_caught_up,
+    )
     async with pages:
         if from_head:
             coverage.skip_to(await seek_head(reader))
-        sequence, due = 0, trio.current_time()
-        echo = Echo()
+        while not await fetcher.step():
+            pass
+    return fetcher.halted
+
+
+class _Fetcher:
+    """The fetcher between two questions."""
+
+    def __init__(
+        self,
+        pages: trio.MemorySendChannel[Page],
+        reader: PageReader,
+        coverage: Coverage,
+        poll_interval: float,
+        policies: Policies,
+        clock: Clock,
+        time_of_day: Callable[[float], float],
+        observer: Observer,
+        until_caught_up: bool,  # noqa: FBT001 - as `fetch` is told
+    ) -> None:
+        self._pages, self._reader, self._coverage = pages, reader, coverage
+        self._poll_interval, self._policies = poll_interval, policies
+        self._clock, self._time_of_day, self._observer = clock, time_of_day, observer
+        self._until_caught_up = until_caught_up
+        self._echo = Echo()
+        self._sequence = 0
+        self._due = trio.current_time()
+        self._proven_at = float("-inf")
+        self._believed_until = 0.0
+        self.halted = ""
+
+    async def step(self) -> bool:
+        """Ask, and send on what is new. Whether the head is reached and nothing else is wanted."""
+        ask = await self._next_ask()
+        asked_at = trio.current_time()
+        idle = self._coverage.may_be_idle(ask)
+        reading = await self._reader.read(Request(ask.from_id, ask.limit), may_be_idle=idle)
+        if isinstance(reading, TooLarge):
+            self._coverage.shrink()
+            return False
+        seen, now = _seen(reading.decoded), trio.current_time()
+        if not await self._is_same_feed(ask, asked_at, seen):
+            return bool(self.halted)
+        progress = await self._absorb(ask, reading, seen)
+        if not ask.reread:
+            at_once = progress.ask_again or self._until_caught_up
+            self._due = now if at_once else asked_at + self._poll_interval
+        return self._until_caught_up and progress.at_head
+
+    async def _next_ask(self) -> Ask:
+        """Wait until something is to be asked: the next poll, or a look at a gap."""
         while True:
-            ask = await _next_ask(coverage, due, clock)
-            asked_at = trio.current_time()
-            reading = await reader.read(
-                Request(ask.from_id, ask.limit), may_be_idle=coverage.may_be_idle(ask)
-            )
-            if isinstance(reading, TooLarge):
-                coverage.shrink()
-                continue
-            progress = coverage.absorb(ask, _seen(reading.decoded), reading.begun, clock.now())
-            observer(_fetched(ask, reading, progress, gaps=len(coverage.ledger)))
-            page = echo.new_in(_page(sequence, ask, reading, progress))
-            if page is not None:
-                await pages.send(page)
-                sequence += 1
-            if until_caught_up and progress.at_head:
-                return
-            if not ask.reread:
-                at_once = progress.ask_again or until_caught_up
-                due = trio.current_time() if at_once else asked_at + poll_interval
+            now = self._time_of_day(trio.current_time())
+            if (ask := self._coverage.reread(now)) is not None:
+                return ask
+            if (left := self._due - trio.current_time()) <= 0:
+                stale = trio.current_time() - self._proven_at > PROOF_EVERY
+                return self._coverage.advance(prove=stale)
+            await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
+
+    async def _absorb(self, ask: Ask, reading: Reading, seen: Seen) -> Progress:
+        begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
+        progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
+        self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
+        page = self._echo.new_in(_page(self._sequence, ask, reading, progress))
+        if page is not None:
+            await self._send(page)
+        return progress
+
+    async def _is_same_feed(self, ask: Ask, asked_at: float, seen: Seen) -> bool:
+        """Look into it if the cursor's event is missing, and do what the policy says."""
+        now = trio.current_time()
+        if not ask.reread and not self._coverage.proves(ask):
+            return now - asked_at <= PROOF_EVERY  # after an outage, ask again for a proof
+        self._proven_at = self._proven_at if ask.reread else now
+        if now < self._believed_until or not self._coverage.misses_cursor(ask, seen):
+            return True
+        verdict = await establish(self._reader, self._coverage, self._policies.pause)
+        policy = self._policies.by_finding.get(verdict.finding)
+        if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
+            self._believed_until = now + self._policies.halt_pause
+        elif policy is None:
+            self._coverage.settle(gone=verdict.finding is Finding.WITHDRAWN)
+        if policy is None:
+            return True
+        time_of_day = self._time_of_day(trio.current_time())
+        page, said = react(verdict, policy, self._coverage, self._sequence, time_of_day)
+        self._observer(FeedBetrayed(verdict.finding.value, policy, said))
+        await self._send(page)
+        if policy == "halt":
+            await self._halt(said)
+        return False
+
+    async def _halt(self, said: str) -> None:
+        if self._until_caught_up:
+            self.halted = said
+        else:
+            await trio.sleep(self._policies.halt_pause)
+
+    async def _send(self, page: Page) -> None:
+        await self._pages.send(page)
+        self._sequence += 1
 
 
 async def seek_head(reader: PageReader) -> int:
@@ -95,17 +198,6 @@ class Echo:
             )
         news = page.events or page.rejected or any(page.ledger) or page.history
         return page if news else None
-
-
-async def _next_ask(coverage: Coverage, due: float, clock: Clock) -> Ask:
-    """Wait until something is to be asked: the next poll, or a look at a gap."""
-    while True:
-        now = clock.now()
-        if (ask := coverage.reread(now)) is not None:
-            return ask
-        if (left := due - trio.current_time()) <= 0:
-            return coverage.advance()
-        await trio.sleep(min(left, max(coverage.next_reread() - now, 0.0)))
 
 
 def _seen(decoded: Decoded) -> Seen:

@@ -6,6 +6,7 @@ A channel operation costs about as much as folding ten events; per page, it cost
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scand.core.continuity import Incident
 from scand.core.coverage import Position
 from scand.core.event import Rejected, ScanEvent
 from scand.core.ledger import LedgerChange
@@ -27,6 +28,7 @@ class Page:
     position: Position
     ledger: LedgerChange
     history: int
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)

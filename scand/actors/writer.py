@@ -69,6 +69,7 @@ def assemble(parts: Sequence[Folded]) -> PageResult:
         position=page.position,
         ledger=page.ledger,
         history=page.history,
+        incident=page.incident,
     )
 
 

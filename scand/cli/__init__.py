@@ -23,6 +23,7 @@ COMMANDS = (
     "parcel",
     "export",
     "verify",
+    "cursor",
 )
 
 
@@ -39,6 +40,10 @@ class Commands(TyperGroup):
             return None
         name = cmd_name.replace("-", "_")
         function = getattr(import_module(f"scand.cli.{name}"), name)
+        if isinstance(function, typer.Typer):
+            group = typer.main.get_command(function)
+            group.name = cmd_name
+            return group  # type: ignore[return-value]
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(cmd_name)(function)
         return typer.main.get_command(single)  # type: ignore[return-value]

@@ -3,38 +3,21 @@
 import json
 from typing import Any
 
-import httpx
 import typer
 
+from scand.cli.daemon import look
 from scand.cli.options import ConfigOption, JsonOption
 from scand.config import Config, load, locate
-from scand.store.opening import holder
+from scand.store.lock import holder
 from scand.store.reading import open_reader
 from scand.telemetry.status import status_document
-
-PATIENCE = 5.0
-"""Seconds for the daemon to answer, before its store is read instead."""
 
 
 def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Show where the daemon stands; from its store when it does not run."""
     settings = load(locate(config))
-    document = _from_daemon(settings) or _from_store(settings)
+    document = look(settings, "/api/status") or _from_store(settings)
     typer.echo(json.dumps(document) if as_json else "\n".join(_lines(document)))
-
-
-def _from_daemon(settings: Config) -> dict[str, Any] | None:
-    if not settings.admin_socket.is_socket():
-        return None
-    transport = httpx.HTTPTransport(uds=str(settings.admin_socket))
-    try:
-        with httpx.Client(transport=transport, timeout=PATIENCE) as client:
-            document: dict[str, Any] = (
-                client.get("http://scand/api/status").raise_for_status().json()
-            )
-            return document
-    except (httpx.HTTPError, OSError, ValueError):
-        return None
 
 
 def _from_store(settings: Config) -> dict[str, Any]:
@@ -50,6 +33,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     missing = (
         f"{gaps['open_ids']} ids open, {gaps['filled_ids']} filled,"
         f" {gaps['given_up_ids']} given up, {gaps['history_ids']} in history"
+        + "".join(f", {gaps[f'{how}_ids']} {how}" for how in _RARE if gaps[f"{how}_ids"])
     )
     return [
         f"feed          {document['feed']['name']}  {document['feed']['url']}",
@@ -63,6 +47,10 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}",
         *_crashes(daemon),
     ]
+
+
+_RARE = ("lost", "skipped")
+"""Ways in which ids can be missing that most feeds never see."""
 
 
 def _crashes(daemon: dict[str, Any] | None) -> list[str]:

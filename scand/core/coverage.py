@@ -6,14 +6,17 @@ show are missing, and go to the gap ledger. `cursor` is the greatest id so cover
 
 What is asked, and from where:
 
-- At first contact, after a restart and at the head: from the cursor. An inclusive server repeats
-  that event, which proves that the feed is still the same one; an exclusive one loses nothing.
-- Behind, on a server known to be inclusive: from cursor + 1. Nothing is asked for twice.
+- At first contact, after a restart or an outage, and at the head: so that the cursor's event is
+  repeated, which proves that the feed is still the same one. That is from the cursor on a server
+  that counts FromEventId in, and on one that does not, from the id before.
+- Behind: from cursor + 1, or from the cursor where that is left out. Nothing is asked for twice.
 - When a gap is due: from just before it, with at most a fifth of the requests.
 
 The server is known to be inclusive when it repeats the cursor's event, and to be exclusive when
-it leaves that out; the last proof counts. Nothing here waits or reads a clock: times are passed
-in, in seconds since 1970.
+it leaves that out but shows it to who asks from before it; the last proof counts. Where an answer
+should repeat the cursor's event and does not, `core.continuity` finds out what became of it.
+
+Nothing here waits or reads a clock: times are passed in, in seconds since 1970.
 """
 
 from bisect import bisect_left, bisect_right
@@ -47,10 +50,17 @@ class Ask(NamedTuple):
 
 
 class Position(NamedTuple):
-    """How far the feed is covered. `anchored`: the cursor is an event's id, not just a start."""
+    """How far the feed is covered.
+
+    `anchored`: the cursor is an event's id, not just a start. `inclusive`: FromEventId is counted
+    in, None while that is unknown. `high`: the greatest id that was ever covered; what is missing
+    below it is accounted for already.
+    """
 
     cursor: int
     anchored: bool
+    inclusive: bool | None = None
+    high: int = 0
 
 
 class Seen(NamedTuple):
@@ -88,10 +98,15 @@ class Coverage:
         late_window: float = 600.0,
         max_id_jump: int = 10_000_000,
         inclusive: bool | None = None,
+        before: int = 0,
+        began: float = float("-inf"),
     ) -> None:
-        self.cursor, self._anchored = position
-        self.ledger = GapLedger(gaps, late_window)
-        self.inclusive = inclusive
+        self.cursor, self._anchored, known, high = position
+        self._high = max(high, self.cursor)
+        self.before = before
+        """The greatest id known below the cursor, or 0."""
+        self.ledger = GapLedger(gaps, late_window, began)
+        self.inclusive = known if inclusive is None else inclusive
         self._learns = inclusive is None
         self.max_id_jump = max_id_jump
         self._max_limit = self._limit = limit
@@ -100,6 +115,11 @@ class Coverage:
         self._behind = False
         self._reread_credit = 0.0
         self._head_at = float("-inf")
+
+    @property
+    def position(self) -> Position:
+        """What is to be known of all this after a restart."""
+        return Position(self.cursor, self._anchored, self.inclusive, self._high)
 
     def skip_to(self, head: int) -> None:
         """Begin at the head, an event's id or 0: what lies below is not this store's business."""
@@ -111,11 +131,47 @@ class Coverage:
         repeats = self.inclusive is True and ask.from_id <= self.cursor
         return has_answered and not repeats and not ask.reread
 
-    def advance(self) -> Ask:
-        """The question that moves the cursor."""
+    def advance(self, *, prove: bool = False) -> Ask:
+        """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
         self._reread_credit = min(self._reread_credit + REREAD_SHARE, 1.0)
-        self._asked = Ask(min(self.cursor + self._skips_cursor(), MAX_ID), self._limit)
+        from_id = self.cursor + self._offset(prove=prove)
+        self._asked = Ask(min(max(from_id, 0), MAX_ID), self._limit)
         return self._asked
+
+    def proves(self, ask: Ask) -> bool:
+        """Whether an answer to `ask` tells if the feed is still the same."""
+        return not self._anchored or self._repeats_cursor(ask)
+
+    def misses_cursor(self, ask: Ask, seen: Seen) -> bool:
+        """Whether the cursor's event should be in the answer, and is not."""
+        if ask.reread or seen.unreadable or not self._repeats_cursor(ask):
+            return False
+        ids = [found for found, _ in seen.ids if found >= ask.from_id]
+        has_room = len(ids) < min(ask.limit, max(self._largest, 1))
+        return self.cursor not in ids and (has_room or max(ids) > self.cursor)
+
+    def settle(self, *, gone: bool) -> None:
+        """The feed is the same: the cursor's event is `gone`, or left out where it is asked for."""
+        if gone:
+            self._anchored = False
+        else:
+            self.inclusive = False
+
+    def begin_anew(self, lowest: int) -> LedgerChange:
+        """The feed was reset, and begins at `lowest`, 0 if it is empty."""
+        self.ledger.abandon()
+        self.cursor, self._anchored, self._high, self.before = max(lowest - 1, 0), False, 0, 0
+        self._behind, self._head_at = False, float("-inf")
+        return self.ledger.take_change()
+
+    def pass_over(self, lowest: int, now: float) -> LedgerChange:
+        """The feed has lost all below `lowest`."""
+        self.ledger.abandon()
+        if lowest - 1 > self._high:
+            self.ledger.lose(self._high + 1, lowest - 1, now)
+        self.cursor, self._anchored, self.before = lowest - 1, False, 0
+        self._high = max(self._high, self.cursor)
+        return self.ledger.take_change()
 
     def reread(self, now: float) -> Ask | None:
         """The question that looks at gaps, when one is due and the budget allows it."""
@@ -137,8 +193,13 @@ class Coverage:
         self._reread_credit += self._asked.reread  # it has not had its answer yet
         return self._limit < self._asked.limit
 
-    def absorb(self, ask: Ask, seen: Seen, begun: float, now: float) -> Progress:
-        """Take an answer to `ask`, requested at `begun` and read at `now`."""
+    def absorb(
+        self, ask: Ask, seen: Seen, begun: float, now: float, *, today: float | None = None
+    ) -> Progress:
+        """Take an answer to `ask`, requested at `begun` and read at `now`.
+
+        `today` is what the calendar says, where that is not the clock of the gaps.
+        """
         found = sorted(dict(seen.ids).items())
         ids = [found_id for found_id, _ in found]
         size = len(ids) - bisect_left(ids, ask.from_id) + seen.unreadable
@@ -149,7 +210,7 @@ class Coverage:
         self.ledger.fill(ids, now)
         top = fresh[-1][0] if fresh else self.cursor
         self.ledger.looked(*self._shown(ask, ids, size, top), begun)
-        history = self._extend(fresh, ask, begun, now)
+        history = self._extend(fresh, ask, begun, now, begun if today is None else today)
         moved = bool(fresh) or self._step_over(ask, seen, size, now)
         hidden = self._hides_next(ask, ids, size)
         at_head = not (moved or hidden or ask.reread)
@@ -159,14 +220,21 @@ class Coverage:
             room = min(ask.limit, self._largest) * BUSY_SHARE if fresh else self._full(ask)
             self._behind = moved and size >= room
         change = self.ledger.take_change()
-        position = Position(self.cursor, self._anchored)
-        ask_again = self._behind or (hidden and self.inclusive is True)
-        return Progress(position, change, history, at_head, ask_again)
+        ask_again = self._behind or (hidden and self.inclusive is not None)
+        return Progress(self.position, change, history, at_head, ask_again)
 
-    def _skips_cursor(self) -> bool:
+    def _offset(self, *, prove: bool) -> int:
+        """Where to ask from, seen from the cursor."""
         if not self._anchored:
-            return self.inclusive or (self.inclusive is None and not self._largest)
-        return self.inclusive is True and (self._behind or min(self._limit, self._largest) <= 1)
+            return bool(self.inclusive or (self.inclusive is None and not self._largest))
+        if self.inclusive is None:
+            return 0
+        narrow = min(self._limit, self._largest or self._limit) <= 1
+        on = not prove and (self._behind or narrow)
+        return on - (not self.inclusive)
+
+    def _repeats_cursor(self, ask: Ask) -> bool:
+        return self._anchored and ask.from_id + (self.inclusive is False) <= self.cursor
 
     def _hides_next(self, ask: Ask, ids: Sequence[int], size: int) -> bool:
         """Whether the page has room for one event only, and that is the cursor's."""
@@ -181,8 +249,12 @@ class Coverage:
         # an element without id may be the cursor's event, and one from below belongs elsewhere
         if not self._learns or not self._anchored or ask.from_id != self.cursor or unreadable:
             return
-        if not ids or ids[0] >= self.cursor:
-            self.inclusive = ids[:1] == [self.cursor]
+        if ids and ids[0] < self.cursor:
+            return
+        if self.cursor in ids:
+            self.inclusive = True
+        elif self.inclusive is None:
+            self.inclusive = False
 
     def _trusted(self, found: list[_Found], ask: Ask) -> list[_Found]:
         """Ids up to the first jump too far to believe, unless a full page lies beyond it."""
@@ -212,21 +284,24 @@ class Coverage:
         """The `size` lowest ids from the one asked for lie at least so far apart."""
         return ask.from_id + size - (self.inclusive is not False)
 
-    def _extend(self, fresh: list[_Found], ask: Ask, begun: float, now: float) -> int:
+    def _extend(self, fresh: list[_Found], ask: Ask, begun: float, now: float, today: float) -> int:
         """Move the cursor over `fresh`; the holes between become gaps, or history."""
         if not fresh:
             return 0
         previous, self.cursor = self.cursor, fresh[-1][0]
+        self.before = fresh[-2][0] if len(fresh) > 1 else previous * self._anchored
         self._anchored = True
+        known, self._high = self._high, max(self._high, self.cursor)
         if self.cursor - previous == len(fresh):
             return 0
         if self.inclusive is None and ask.from_id == previous + 1 < fresh[0][0]:
             previous = ask.from_id  # which an exclusive server keeps back
-            self.ledger.open(previous, previous, now)
-        recent = self._is_recent(fresh, begun)
+            if previous > known:
+                self.ledger.open(previous, previous, now)
+        recent = self._is_recent(fresh, begun, today)
         history = 0
         for seen, _ in fresh:
-            if seen - previous > 1:
+            if seen - 1 > (previous := max(previous, known)):
                 if recent:
                     self.ledger.open(previous + 1, seen - 1, now)
                 else:
@@ -234,12 +309,12 @@ class Coverage:
             previous = seen
         return history
 
-    def _is_recent(self, fresh: list[_Found], begun: float) -> bool:
+    def _is_recent(self, fresh: list[_Found], begun: float, today: float) -> bool:
         """Whether late ids may yet come: an old date alone says little, scanners upload late."""
         if begun - self._head_at <= self.ledger.late_window:
             return True
         newest = max((date for _, date in fresh if date is not None), default=LATEST)
-        return newest >= instant_at(begun - self.ledger.late_window)
+        return newest >= instant_at(today - self.ledger.late_window)
 
     def _step_over(self, ask: Ask, seen: Seen, size: int, now: float) -> bool:
         """Pass a full page in which no new id could be read; what it may have hidden is a gap."""
@@ -248,8 +323,9 @@ class Coverage:
         reached = min(max(self._reach(ask, size), self.cursor + 1), MAX_ID)
         if reached <= self.cursor:
             return False
-        self.ledger.open(self.cursor + 1, reached, now)
-        self.cursor, self._anchored = reached, False
+        if reached > self._high:
+            self.ledger.open(max(self.cursor, self._high) + 1, reached, now)
+        self.cursor, self._anchored, self._high = reached, False, max(reached, self._high)
         return True
 
 

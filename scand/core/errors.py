@@ -3,6 +3,7 @@
     ScandError
     ├── OperatorError    something an operator can put right; carries a hint that says how
     │   ├── ConfigurationError    the configuration: exit status 2, never restarted
+    │   ├── FeedHaltedError       the feed is not what it was, and a policy says to halt
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
     │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
     └── IngestFailedError    ours: the pipeline was restarted too often
@@ -29,6 +30,10 @@ class ConfigurationError(OperatorError):
     """The configuration cannot be used."""
 
     exit_status = 2
+
+
+class FeedHaltedError(OperatorError):
+    """The feed was reset, or has lost events, and nobody has decided what that means."""
 
 
 class StoreError(OperatorError):

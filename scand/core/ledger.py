@@ -6,7 +6,8 @@ only by a successful re-read begun after that; the clock alone gives nothing up.
 
 A gap is looked at again when its age has doubled: a late id is found within twice its lateness,
 and a gap costs about ten re-reads in all, however long the window. Everything is in seconds since
-1970: gaps outlive the process.
+1970: gaps outlive the process. The clock may be set while no process watches, so the window of a
+gap that was found in the store begins anew: it may be kept longer, and is never given up early.
 """
 
 import heapq
@@ -32,6 +33,8 @@ class Outcome(StrEnum):
 
     FILLED = "filled"
     GIVEN_UP = "given_up"
+    LOST = "lost"  # the feed has it no longer: retention, or a reset
+    SKIPPED = "skipped"  # an operator moved the cursor over it
 
 
 class Settled(NamedTuple):
@@ -54,8 +57,11 @@ class LedgerChange(NamedTuple):
 class GapLedger:
     """The open gaps, disjoint, and when each is due."""
 
-    def __init__(self, gaps: Iterable[Gap], late_window: float) -> None:
+    def __init__(
+        self, gaps: Iterable[Gap], late_window: float, began: float = float("-inf")
+    ) -> None:
         self.late_window = late_window
+        self._began = began
         self._lows: list[int] = []
         self._gaps: dict[int, Gap] = {}
         self._due: dict[int, float] = {}
@@ -101,7 +107,7 @@ class GapLedger:
         """
         inside = self._lows[bisect_left(self._lows, low) : bisect_right(self._lows, high)]
         for gap in [self._gaps[start] for start in inside]:
-            if begun < gap.since + self.late_window:
+            if begun < self._deadline(gap):
                 self._schedule(gap, self._next_look_at(gap, begun))
                 continue
             self._remove(gap)
@@ -110,6 +116,16 @@ class GapLedger:
                 self._add(Gap(high + 1, gap.high, gap.since), begun)
         if low in self._gaps and self._due[low] <= begun:
             self._schedule(self._gaps[low], begun + FIRST_LOOK)
+
+    def lose(self, low: int, high: int, now: float) -> None:
+        """Ids `low`..`high` are not to be had any more."""
+        self._settled.append(Settled(Outcome.LOST, low, high, now))
+
+    def abandon(self) -> None:
+        """Nothing that is missing is to be had any more."""
+        for gap in list(self._gaps.values()):
+            self._remove(gap)
+            self._settled.append(Settled(Outcome.LOST, *gap))
 
     def due(self, now: float, reach: int) -> tuple[int, int] | None:
         """The ids to re-read now: a gap that is due, with its neighbours up to `reach` ids on."""
@@ -135,9 +151,13 @@ class GapLedger:
             if low <= high:
                 self._add(Gap(low, high, gap.since), self._next_look_at(gap, now))
 
+    def _deadline(self, gap: Gap) -> float:
+        """From when on a look decides. What came before this process, its clock did not see."""
+        return max(gap.since, self._began) + self.late_window
+
     def _next_look_at(self, gap: Gap, now: float) -> float:
         age = max(now - gap.since, FIRST_LOOK)
-        return min(now + age, max(now, gap.since + self.late_window))
+        return min(now + age, max(now, self._deadline(gap)))
 
     def _add(self, gap: Gap, due: float) -> None:
         insort(self._lows, gap.low)

@@ -25,7 +25,6 @@ from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
 from scand.ports import (
     Answered,
-    Clock,
     Failed,
     Feed,
     NotFound,
@@ -48,7 +47,7 @@ _EMPTY: _Page = Decoded([], []), b""
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page, read. `begun` is the time of day its request began, `seconds` how long it took."""
+    """A page, read. `begun` is on trio's clock, `seconds` is how long the request took."""
 
     decoded: Decoded
     body: bytes
@@ -64,20 +63,21 @@ class PageReader:
         feed: Feed,
         breaker: Breaker,
         backoff: Backoff,
-        clock: Clock,
         observer: Observer,
         *,
         retry_after_cap: float,
         refused_pause: float,
     ) -> None:
         self._feed, self._breaker, self._backoff = feed, breaker, backoff
-        self._clock, self._observer = clock, observer
+        self._observer = observer
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
         self._suspect = Suspect()
+        self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
 
     async def read(self, request: Request, *, may_be_idle: bool) -> Reading | TooLarge:
         """Ask until there is an answer. `may_be_idle`: a 404 can mean that nothing is new."""
         while True:
+            await trio.sleep_until(self._not_before)
             outcome = await self._ask(request, may_be_idle=may_be_idle)
             if isinstance(outcome, Reading):
                 self._backoff.reset()
@@ -86,13 +86,13 @@ class PageReader:
                 return outcome
             wait = self._wait_after(outcome)
             self._observer(FetchFailed(type(outcome).__name__, _reason(outcome), wait))
-            await trio.sleep(wait)
+            self._not_before = trio.current_time() + wait
 
     async def _ask(self, request: Request, *, may_be_idle: bool) -> Reading | Outcome:
         async with self._breaker.admission() as permit:
-            begun, started = self._clock.now(), trio.current_time()
+            begun = trio.current_time()
             outcome = await self._feed.ask(request)
-            seconds = trio.current_time() - started
+            seconds = trio.current_time() - begun
             verdict = VERDICTS[type(outcome)]
             result: _Page | Outcome = outcome
             match outcome:

@@ -28,25 +28,35 @@ from scand.actors.patience import PatientStore
 from scand.actors.processor import process, route
 from scand.actors.writer import write
 from scand.config import Config
-from scand.core.coverage import Coverage, Position
-from scand.core.judge import Judge
+from scand.core.errors import FeedHaltedError
+from scand.core.event import MAX_ID
 from scand.core.parcel import ORDERS
 from scand.core.restarts import RestartIntensity
-from scand.feed.breaker import Breaker
 from scand.feed.http import HttpFeed, open_client
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
-from scand.ports import Checkpoint, Clock, Feed, Observer, Store
-from scand.records import BreakerChanged, Lifecycle
+from scand.ports import Clock, Feed, Observer, Store
+from scand.records import Lifecycle
+from scand.runtime.clock import SteadyClock
+from scand.runtime.components import (
+    build_coverage,
+    build_judge,
+    build_policies,
+    build_reader,
+    following,
+)
+from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
 from scand.runtime.signals import watch_signals
+from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
-from scand.store.opening import Identity, instance_lock, prepare
+from scand.store.lock import instance_lock
+from scand.store.opening import Identity, prepare
 from scand.store.reading import open_reader
-from scand.store.sqlite import open_store
+from scand.store.sqlite import SqliteStore, open_store
 from scand.telemetry.logs import fan_out
 from scand.telemetry.status import StatusBoard, status_document
-from scand.web.admin import create_app, serve_admin
+from scand.web.admin import Changes, create_app, serve_admin
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time:
 # the channel to the router (PAGES), the router's hands (1), a shard's channel (SLICES), its hands
@@ -83,6 +93,7 @@ class Parts:
     admin: Mapping[str, Service] = field(default_factory=dict)
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
+    generations: Generations = field(default_factory=Generations)
 
 
 async def run_daemon(
@@ -106,7 +117,7 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """The real feed, store and admin server, as configured."""
     path, feed = config.store.path, config.feed
-    board = StatusBoard(clock)
+    board, generations = StatusBoard(clock), Generations()
     with instance_lock(path):
         identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
         former = await trio.to_thread.run_sync(prepare, path, identity)
@@ -125,8 +136,9 @@ async def open_parts(
                 store,
                 clock,
                 fan_out(board, observer),
-                build_admin(config, board),
+                build_admin(config, board, build_changes(store, generations)),
                 stopping=stopping,
+                generations=generations,
             )
 
 
@@ -140,7 +152,9 @@ async def run_tree(parts: Parts) -> None:
     rng = Random()  # noqa: S311 - jitter
     patient = PatientStore(parts.store, Backoff(*STORE_BACKOFF, rng), parts.observer)
     parts = replace(parts, store=patient)
-    ingest = Child("ingest", partial(run_ingest, parts, build_reader(parts, rng)), allowed)
+    reader = build_reader(parts.config, parts.feed, parts.observer, rng)
+    generation = partial(run_ingest, parts, reader, SteadyClock(parts.clock))
+    ingest = Child("ingest", partial(parts.generations.run, generation), allowed)
     patience = Backoff(retry.base, retry.cap, rng)
     drained = False
     with ungrouped():
@@ -157,114 +171,70 @@ async def run_tree(parts: Parts) -> None:
     parts.observer(Lifecycle("stopped", {"drained": drained}))
 
 
-async def run_ingest(parts: Parts, reader: PageReader) -> None:
+async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> None:
     """One generation of ingest, from the durable position on."""
     config, clock, observer = parts.config, parts.clock, parts.observer
     shards, key, judge = config.processors.shards, ORDERS[config.feed.order], build_judge(config)
     checkpoint = await parts.store.begin()
-    coverage = build_coverage(config, checkpoint)
+    coverage = build_coverage(config, checkpoint, steady.began)
     committer = Committer(parts.store, key, careful=checkpoint.attempts > CAREFUL_AFTER)
     observer(following(coverage, checkpoint))
 
     to_router, pages = trio.open_memory_channel[Page](PAGES)
     to_writer, results = trio.open_memory_channel[Folded](RESULTS_PER_SHARD * shards)
     slices = [trio.open_memory_channel[Slice](SLICES) for _ in range(shards)]
-    fetcher = partial(
-        fetch,
-        to_router,
-        reader,
-        coverage,
-        config.feed.poll_interval,
-        clock,
-        observer,
-        from_head=checkpoint.position is None and config.feed.start_from == "head",
-        until_caught_up=parts.until_caught_up,
-    )
+    halted = ""
+
+    async def follow() -> None:
+        nonlocal halted
+        halted = await fetch(
+            to_router,
+            reader,
+            coverage,
+            config.feed.poll_interval,
+            build_policies(config),
+            clock,
+            steady.at,
+            observer,
+            from_head=checkpoint.position is None and config.feed.start_from == "head",
+            until_caught_up=parts.until_caught_up,
+        )
+
     async with trio.open_nursery() as ingest:
         ingest.start_soon(write, results, committer, shards, observer)
         for _, mine in slices:
             ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
         to_writer.close()
         ingest.start_soon(route, pages, [shard for shard, _ in slices])
-        ingest.start_soon(until_set, parts.stopping, fetcher)
+        ingest.start_soon(until_set, parts.stopping, follow)
+    if halted:
+        raise FeedHaltedError(halted, "see `scand cursor show`; `scand cursor set` goes elsewhere")
 
 
-async def until_set(event: trio.Event, run: Callable[[], Awaitable[None]]) -> None:
-    """Run until it ends by itself, or `event` is set."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(cancel_when_set, event, nursery.cancel_scope)
-        await run()
-        nursery.cancel_scope.cancel()
+def build_changes(store: SqliteStore, generations: Generations) -> Changes:
+    """What an operator may change while the daemon runs."""
+
+    async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
+        to = int(wanted["cursor"])
+        if not 0 <= to <= MAX_ID:
+            raise ValueError(to)
+        return (await generations.between(partial(store.move_cursor, to)))._asdict()
+
+    return {"cursor": cursor}
 
 
-async def cancel_when_set(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
+def build_admin(config: Config, board: StatusBoard, changes: Changes) -> Mapping[str, Service]:
+    """The admin server's doors by name, each on its own: a port in use leaves the socket open.
 
-
-async def limit_drain(stopping: trio.Event, limit: float, root: trio.CancelScope) -> None:
-    """End the daemon `limit` seconds after `stopping`, drained or not."""
-    await stopping.wait()
-    root.deadline = trio.current_time() + limit
-
-
-def build_reader(parts: Parts, rng: Random) -> PageReader:
-    """The feed behind its breaker and back-off."""
-    settings, retry = parts.config.feed.breaker, parts.config.feed.retry
-
-    def announce(old: str, new: str) -> None:
-        parts.observer(BreakerChanged(old, new, breaker.reopens_in()))
-
-    breaker = Breaker(settings.failures, settings.reset_after, announce)
-    return PageReader(
-        parts.feed,
-        breaker,
-        Backoff(retry.base, retry.cap, rng),
-        parts.clock,
-        parts.observer,
-        retry_after_cap=retry.retry_after_cap,
-        refused_pause=retry.refused_pause,
-    )
-
-
-def build_admin(config: Config, board: StatusBoard) -> Mapping[str, Service]:
-    """The admin server's doors by name, each on its own: a port in use leaves the socket open."""
+    Changes are for the socket, which its mode protects.
+    """
 
     def document() -> dict[str, Any]:
         with open_reader(config.store.path) as reader:
             return status_document(reader.summary(), board, config.processors.shards)
 
-    app = create_app(board, document)
-    doors = {"admin_socket": partial(serve_admin, app, config.admin_socket)}
+    local = create_app(board, document, changes)
+    doors = {"admin_socket": partial(serve_admin, local, config.admin_socket)}
     if config.admin.listen:
-        doors["admin"] = partial(serve_admin, app, config.admin.listen)
+        doors["admin"] = partial(serve_admin, create_app(board, document), config.admin.listen)
     return doors
-
-
-def following(coverage: Coverage, checkpoint: Checkpoint) -> Lifecycle:
-    """What is to be told of a generation that begins."""
-    details = {"cursor": coverage.cursor, "gaps": len(coverage.ledger)}
-    if checkpoint.attempts > 1:
-        details["attempt_here"] = checkpoint.attempts
-    return Lifecycle("following", details)
-
-
-def build_judge(config: Config) -> Judge:
-    """The rules that the configuration sets for events."""
-    future_is_fatal = config.feed.order == "created_at"
-    return Judge(config.catalogue.build(), config.feed.max_future, future_is_fatal)
-
-
-def build_coverage(config: Config, checkpoint: Checkpoint) -> Coverage:
-    """Where to go on from."""
-    feed = config.feed
-    first = feed.start_from if isinstance(feed.start_from, int) else 1
-    known = {"auto": None, "inclusive": True, "exclusive": False}
-    return Coverage(
-        checkpoint.position or Position(first - 1, anchored=False),
-        checkpoint.gaps,
-        limit=feed.limit,
-        late_window=feed.late_window,
-        max_id_jump=feed.max_id_jump,
-        inclusive=known[feed.from_id],
-    )

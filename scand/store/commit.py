@@ -9,10 +9,11 @@ from itertools import chain, pairwise
 
 import msgspec
 
+from scand.core.continuity import Incident
 from scand.core.coverage import Position
 from scand.core.decode import raws_of
 from scand.core.event import Reason, Rejected, ScanEvent
-from scand.core.ledger import Gap, LedgerChange
+from scand.core.ledger import Gap, LedgerChange, Settled
 from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.rows import (
@@ -72,6 +73,8 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
     yield from _write_dead_letters(dead, recorded_at)
     for page in pages:
         yield from _write_ledger(page.ledger, recorded_at)
+        if page.incident is not None:
+            yield from write_incident(page.incident, recorded_at)
     yield from _write_position(pages)
     return Receipt(
         applied=len(fresh),
@@ -175,11 +178,26 @@ def _write_ledger(change: LedgerChange, recorded_at: int) -> Transaction[None]:
         yield Statement("DELETE FROM gaps WHERE low IN (SELECT value FROM json_each(?))", [ids])
     replace = "ON CONFLICT (low) DO UPDATE SET high = excluded.high, since = excluded.since"
     yield from bulk("INSERT INTO gaps (low, high, since)", change.put, replace)
-    settled = [(*gap, recorded_at) for gap in change.settled]
-    yield from bulk("INSERT INTO settled_gaps (outcome, low, high, since, settled_at)", settled)
+    yield from write_settled(change.settled, recorded_at)
 
 
-_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2,
+def write_settled(settled: Iterable[Settled], recorded_at: int) -> Transaction[None]:
+    """How gaps ended."""
+    rows = [(*gap, recorded_at) for gap in settled]
+    yield from bulk("INSERT INTO settled_gaps (outcome, low, high, since, settled_at)", rows)
+
+
+def write_incident(incident: Incident, recorded_at: int) -> Transaction[None]:
+    """Into the audit; what goes on as before, over restarts, is told once."""
+    yield Statement(
+        "INSERT INTO audit (action, was, now, detail, at) SELECT ?1, ?2, ?3, ?4, ?5"
+        " WHERE (?1, ?2, ?3, ?4) IS NOT"
+        " (SELECT action, was, now, detail FROM audit ORDER BY id DESC LIMIT 1)",
+        [*incident, recorded_at],
+    )
+
+
+_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2, inclusive = ?3, high = max(?4, ?1),
     attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
 
 
@@ -189,14 +207,21 @@ def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
         yield Statement("UPDATE feed SET missing_history = missing_history + ?", [history])
     positions = [page.position for page in pages if page.position is not None]
     if positions:
-        cursor, anchored = positions[-1]
-        yield Statement(_MOVE, [cursor, anchored])
+        yield Statement(_MOVE, positions[-1])
 
 
 def begin() -> Transaction[Checkpoint]:
     """Count a generation, and say where the last commit left off."""
     yield Statement("UPDATE feed SET attempts = attempts + 1")
-    ((cursor, anchored, attempts),) = yield Statement("SELECT cursor, anchored, attempts FROM feed")
+    (feed,) = yield Statement("SELECT cursor, anchored, inclusive, high, attempts FROM feed")
     gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
-    position = None if cursor is None else Position(cursor, anchored=bool(anchored))
-    return Checkpoint(position, [Gap(*row) for row in gaps], attempts)
+    cursor, anchored, inclusive, high, attempts = feed
+    if cursor is None:
+        return Checkpoint(None, [], attempts)
+    ((before,),) = yield Statement(_BEFORE, [cursor])
+    known = None if inclusive is None else bool(inclusive)
+    position = Position(cursor, bool(anchored), known, high)
+    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, before)
+
+
+_BEFORE = "SELECT coalesce(max(event_id), 0) FROM journal WHERE event_id < ?"

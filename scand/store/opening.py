@@ -1,16 +1,13 @@
-"""Making a database file ready: whose it is, which schema it has, who may write it."""
+"""Making a database file ready: whose it is, and which schema it has."""
 
-import fcntl
-import os
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from scand.core.errors import StoreError
+from scand.store.lock import beside, mark_set_up
 from scand.store.trouble import explain
 
 APPLICATION_ID = 0x5343414E
@@ -30,74 +27,6 @@ class Identity:
     url: str
 
 
-@contextmanager
-def instance_lock(path: Path) -> Iterator[None]:
-    """Hold the right to write the store at `path`. Raises StoreError if another process does."""
-    require_regular(path)
-    lock_path = beside(path, ".lock")
-    try:
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(
-            f"{lock_path}: {error.strerror}",
-            f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
-        ) from None
-    try:
-        if not _lock(descriptor):
-            said = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-            raise StoreError(
-                f"{path} is in use by another scand (pid {said or 'unknown'})",
-                "stop that one, or give this one a store.path of its own",
-            )
-        with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def require_regular(path: Path) -> None:
-    """Raise StoreError if something is at `path` that can be no database: a folder, a device."""
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - never raise
-        raise StoreError(f"{path} is not a file", "point store.path at a file, or at none yet")
-
-
-def holder(path: Path) -> int | None:
-    """The pid of the scand that holds the store at `path`, 0 if it is not known, or None."""
-    try:
-        with beside(path, ".lock").open(encoding="ascii", errors="replace") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pid = lock.read().strip()
-                return int(pid) if pid.isdecimal() else 0
-    except OSError:
-        return None
-    return None
-
-
-def _lock(descriptor: int) -> bool:
-    """Whether the lock was to be had. `holder` takes it to look: one refusal proves nothing."""
-    for pause in LOCK_PAUSES:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(pause)
-        else:
-            return True
-    return False
-
-
-LOCK_PAUSES = (0.01, 0.02, 0.04, 0.08)
-"""Seconds between attempts at the lock."""
-
-
-def beside(path: Path, suffix: str) -> Path:
-    """The file that goes with a store, where SQLite puts its own: a link is followed first."""
-    return Path(os.path.realpath(path) + suffix)
-
-
 def prepare(path: Path, identity: Identity) -> str | None:
     """Create, migrate and check the database. Returns the former url if that has changed.
 
@@ -110,9 +39,11 @@ def prepare(path: Path, identity: Identity) -> str | None:
     try:
         with closing(connect(path)) as connection:
             _migrate(connection, path)
-            return _identify(connection, identity)
+            former = _identify(connection, identity)
+        mark_set_up(path)
     except sqlite3.Error as error:
         raise explain(path, error) from None
+    return former
 
 
 def connect(path: Path) -> sqlite3.Connection:

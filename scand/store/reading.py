@@ -16,7 +16,8 @@ import msgspec
 from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
-from scand.store.opening import check, migrations, require_regular
+from scand.store.lock import require_regular
+from scand.store.opening import check, migrations
 from scand.store.readonly import read_only
 from scand.store.rows import (
     EVENT_COLUMNS,
@@ -81,6 +82,8 @@ class Reader:
                 "open_ids": self._one("SELECT coalesce(sum(high - low + 1), 0) FROM gaps"),
                 "filled_ids": self._settled("filled"),
                 "given_up_ids": self._settled("given_up"),
+                "lost_ids": self._settled("lost"),
+                "skipped_ids": self._settled("skipped"),
                 "history_ids": missing_history,
             },
             "dead_letters": {
@@ -93,6 +96,18 @@ class Reader:
                 ),
             },
         }
+
+    def position(self) -> dict[str, Any]:
+        """Where the feed is followed from."""
+        ((cursor, high, inclusive),) = self._rows("SELECT cursor, high, inclusive FROM feed")
+        known = None if inclusive is None else bool(inclusive)
+        return {"cursor": cursor, "high": high, "inclusive": known}
+
+    def audit(self) -> list[dict[str, Any]]:
+        """What happened to the feed or its cursor out of the ordinary, oldest first."""
+        names = ("at", "action", "was", "now", "detail")
+        rows = self._rows(f"SELECT {', '.join(names)} FROM audit ORDER BY id")  # noqa: S608
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def parcel(self, parcel_id: int) -> ParcelState | None:
         """The state of one parcel."""

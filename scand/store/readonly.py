@@ -14,7 +14,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from scand.core.errors import StoreError
-from scand.store.opening import BUSY_TIMEOUT, beside
+from scand.store.lock import beside
+from scand.store.opening import BUSY_TIMEOUT
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from scand.core.errors import StoreError
 from scand.core.parcel import ORDERS, Key, Order
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.commit import begin, commit
+from scand.store.moving import Moved, move_cursor
 from scand.store.opening import connect
 from scand.store.transaction import Result, Transaction, run
 from scand.store.trouble import explain, explained
@@ -45,6 +46,10 @@ class SqliteStore:
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none."""
         return await self._run(commit(pages, self._key, time.time()))
+
+    async def move_cursor(self, to: int) -> Moved:
+        """Go on with the event after `to`; while no generation of ingest runs."""
+        return await self._run(move_cursor(to, time.time()))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with trio.CancelScope(shield=True):

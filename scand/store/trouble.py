@@ -28,7 +28,10 @@ class _Trouble(NamedTuple):
 
 _KEEP_IT = "keep the file: it is needed to find out what happened"
 _TROUBLES = {
-    sqlite3.SQLITE_NOTADB: _Trouble(" is not an SQLite database", "point store.path elsewhere"),
+    sqlite3.SQLITE_NOTADB: _Trouble(
+        " is not an SQLite database",
+        "if it was scand's, keep it and put a backup in its place; else point store.path elsewhere",
+    ),
     sqlite3.SQLITE_CORRUPT: _Trouble(
         " is damaged",
         "put a backup in its place; keep this file, `sqlite3 FILE .recover` may read what is left",

@@ -17,6 +17,7 @@ from scand.records import (
     ChildFailed,
     Committed,
     EventsRejected,
+    FeedBetrayed,
     FetchFailed,
     Lifecycle,
     OddEvents,
@@ -78,6 +79,7 @@ class LogObserver:
         self._takers: dict[type[Record], _Taker] = {
             PageFetched: self._page,
             FetchFailed: self._fetch_failed,
+            FeedBetrayed: self._betrayed,
             BreakerChanged: self._breaker,
             EventsRejected: self._rejected,
             OddEvents: self._oddities,
@@ -110,6 +112,9 @@ class LogObserver:
     def _fetch_failed(self, record: FetchFailed) -> None:
         name, wait = _SNAKE[record.kind], round(record.wait, 2)
         self._log.warning(f"feed.{name}", reason=record.reason, retry_in=wait)
+
+    def _betrayed(self, record: FeedBetrayed) -> None:
+        self._log.error(f"feed.{record.finding}", policy=record.policy, what=record.said)
 
     def _breaker(self, record: BreakerChanged) -> None:
         say = self._log.warning if record.new == "open" else self._log.info
@@ -149,6 +154,7 @@ class LogObserver:
         self._log.error(f"{record.child}.crashed", causes=causes, restart_in=wait)
 
     def _lifecycle(self, record: Lifecycle) -> None:
+        self._was_at_head = False
         self._log.info(f"scand.{record.event}", **record.details)
 
 

@@ -13,6 +13,7 @@ from scand.records import (
     ChildFailed,
     Committed,
     EventsRejected,
+    FeedBetrayed,
     FetchFailed,
     Lifecycle,
     OddEvents,
@@ -50,6 +51,7 @@ class StatusBoard:
         self._takers: dict[type[Record], _Taker] = {
             PageFetched: self._page,
             FetchFailed: self._fetch_failed,
+            FeedBetrayed: self._betrayed,
             BreakerChanged: self._breaker_changed,
             EventsRejected: self._rejected,
             OddEvents: self._odd,
@@ -122,6 +124,12 @@ class StatusBoard:
         self.at_head = False
         self.failures[record.kind] += 1
         self.waiting = f"{record.reason}; next try in {record.wait:.1f} s"
+
+    def _betrayed(self, record: FeedBetrayed) -> None:
+        self.totals[record.finding] += 1
+        if record.policy == "halt":
+            self.at_head = False
+            self.waiting = f"{record.said}; feed.on_{record.finding} says to halt"
 
     def _breaker_changed(self, record: BreakerChanged) -> None:
         self.breaker = record.new

@@ -5,10 +5,12 @@
 | `/livez` | 200 while the event loop turns |
 | `/readyz` | 200 after first contact with the carrier, else 503; both with a reason |
 | `/api/status` | the document of `scand status --json` |
+| `POST /api/cursor` | moves the cursor, as `scand cursor set`; on the Unix socket only |
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from scand.core.errors import ScandError
 from scand.telemetry.status import StatusBoard
+
+Change = Callable[[Any], Awaitable[dict[str, Any]]]
+Changes = Mapping[str, Change]
+"""What an operator may have done: takes what was sent as JSON, gives what is to be answered."""
 
 Summary = Callable[[], dict[str, Any]]
 """The status document; blocks while it reads the store."""
 
 
-def create_app(board: StatusBoard, summary: Summary) -> Starlette:
-    """The admin server as an ASGI app."""
+def create_app(board: StatusBoard, summary: Summary, changes: Changes | None = None) -> Starlette:
+    """The admin server as an ASGI app. `changes`, by name, are for those who may make them."""
 
     async def livez(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -40,12 +47,23 @@ def create_app(board: StatusBoard, summary: Summary) -> Starlette:
     async def status(_: Request) -> JSONResponse:
         return JSONResponse(await trio.to_thread.run_sync(summary))
 
-    routes: list[tuple[str, Callable[[Request], Awaitable[JSONResponse]]]] = [
-        ("/livez", livez),
-        ("/readyz", readyz),
-        ("/api/status", status),
+    routes = [
+        Route("/livez", livez, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/api/status", status, methods=["GET"]),
     ]
-    return Starlette(routes=[Route(path, answer, methods=["GET"]) for path, answer in routes])
+    for name, make in (changes or {}).items():
+        routes.append(Route(f"/api/{name}", partial(_change, make), methods=["POST"]))
+    return Starlette(routes=routes)
+
+
+async def _change(make: Change, request: Request) -> JSONResponse:
+    try:
+        return JSONResponse(await make(await request.json()))
+    except (ValueError, TypeError, KeyError) as error:
+        return JSONResponse({"error": f"not understood: {error!r}"}, status_code=400)
+    except ScandError as error:
+        return JSONResponse({"error": str(error)}, status_code=503)
 
 
 async def serve_admin(app: Starlette, door: str | Path) -> None:

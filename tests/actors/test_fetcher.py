@@ -1,10 +1,8 @@
 # ruff: noqa: ARG001 - autojump_clock works by being asked for
 """Following a feed, in simulated time: what is asked, when, and what is sent on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from random import Random
-from typing import Any
 
 import pytest
 import trio
@@ -13,10 +11,6 @@ from trio.testing import MockClock
 from scand.actors.fetcher import fetch, seek_head
 from scand.actors.messages import Page
 from scand.core.coverage import Coverage, Position
-from scand.core.instant import instant_at
-from scand.feed.breaker import Breaker
-from scand.feed.pacing import Backoff
-from scand.feed.reader import PageReader
 from scand.ports import (
     Answered,
     Failed,
@@ -29,84 +23,9 @@ from scand.ports import (
     TooLarge,
 )
 from scand.records import FetchFailed, PageFetched
-from tests.support.parts import NOON, Answer, Recorder, ScriptedFeed, SimulatedClock
+from tests.support.following import EMPTY, HALT, LIMIT, POLL, Carrier, Follow, page, reader_of
+from tests.support.parts import Answer, Recorder, ScriptedFeed, SimulatedClock
 from tests.support.scans import body_of, scan
-
-POLL = 2.0
-LIMIT = 10
-EMPTY = Answered(body_of())
-
-
-def page(*ids: int, **fields: Any) -> Answered:
-    return Answered(body_of(*(scan(each, **fields) for each in ids)))
-
-
-class Carrier:
-    """A well-behaved carrier with the ids it is given; `asked` is what it was asked."""
-
-    def __init__(self, ids: Sequence[int], *, exclusive: bool = False) -> None:
-        self.ids = sorted(ids)
-        self.asked: list[Request] = []
-        self.when: list[float] = []
-        self._exclusive = exclusive
-
-    async def ask(self, request: Request) -> Outcome:
-        await trio.lowlevel.checkpoint()
-        self.asked.append(request)
-        self.when.append(trio.current_time())
-        first = request.from_id + self._exclusive
-        visible = [each for each in self.ids if each >= first][: request.limit]
-        if self._exclusive and not visible:
-            return NotFound("HTTP 404")
-        return page(*visible, CreatedDateTimeUtc=instant_at(NOON))
-
-
-class Run:
-    """What came of letting a fetcher run for a while."""
-
-    def __init__(self) -> None:
-        self.recorder = Recorder()
-        self.pages: list[Page] = []
-        self.ended = False
-        self.coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
-
-    @property
-    def ids(self) -> list[list[int]]:
-        return [[event.event_id for event in page.events] for page in self.pages]
-
-
-Follow = Callable[..., Any]
-
-
-@pytest.fixture
-def follow() -> Follow:
-    """Run a fetcher over a feed for some simulated seconds."""
-
-    async def follow(
-        feed: Any, seconds: float = 60.0, coverage: Coverage | None = None, **options: Any
-    ) -> Run:
-        run = Run()
-        run.coverage = coverage or run.coverage
-        clock = SimulatedClock()
-        reader = PageReader(
-            feed,
-            Breaker(5, 30.0),
-            Backoff(0.25, 60.0, Random(1)),
-            clock,
-            run.recorder,
-            retry_after_cap=900.0,
-            refused_pause=60.0,
-        )
-        to_router, pages = trio.open_memory_channel[Page](1000)
-        with trio.move_on_after(seconds):
-            await fetch(to_router, reader, run.coverage, POLL, clock, run.recorder, **options)
-            run.ended = True
-        run.pages = [each async for each in pages]  # ends: the fetcher has closed its end
-        await pages.aclose()
-        return run
-
-    return follow
-
 
 # --- when ----------------------------------------------------------------------
 
@@ -282,10 +201,11 @@ async def test_404_of_an_inclusive_server_is_refused(
 
 async def test_204_is_nothing_new(autojump_clock: MockClock, follow: Follow) -> None:
     """204 is an idle head, before the first event too."""
-    feed = ScriptedFeed(NothingNew(), NothingNew(), page(1), NothingNew())
+    feed = ScriptedFeed(NothingNew(), NothingNew(), page(1), *[NothingNew()] * 9)
     run = await follow(feed, 30.0)
     assert run.ids == [[1]]
-    assert [each.at_head for each in run.recorder.of(PageFetched)] == [True, True, False, True]
+    heads = [each.at_head for each in run.recorder.of(PageFetched)]
+    assert heads[:4] == [True, True, False, True]
 
 
 # --- trouble -----------------------------------------------------------------------
@@ -390,16 +310,7 @@ async def test_the_head_of_an_empty_feed_is_its_beginning(
 async def test_the_head_is_found(autojump_clock: MockClock, ids: Sequence[int]) -> None:
     """Bisection finds the greatest id in at most 130 questions of one event each."""
     feed = Carrier(ids)
-    clock = SimulatedClock()
-    reader = PageReader(
-        feed,
-        Breaker(5, 30.0),
-        Backoff(0.25, 60.0, Random(1)),
-        clock,
-        Recorder(),
-        retry_after_cap=900.0,
-        refused_pause=60.0,
-    )
+    reader = reader_of(feed, Recorder())
     assert await seek_head(reader) == max(ids, default=0)
     assert len(feed.asked) <= 130
     assert {request.limit for request in feed.asked} == {1}
@@ -451,18 +362,10 @@ async def test_a_full_channel_holds_the_fetcher(autojump_clock: MockClock) -> No
     feed = Carrier(range(1, 1000))
     to_router, pages = trio.open_memory_channel[Page](2)
     recorder, clock = Recorder(), SimulatedClock()
-    reader = PageReader(
-        feed,
-        Breaker(5, 30.0),
-        Backoff(0.25, 60.0, Random(1)),
-        clock,
-        recorder,
-        retry_after_cap=900.0,
-        refused_pause=60.0,
-    )
+    reader = reader_of(feed, recorder)
     coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
     with trio.move_on_after(1000.0):
-        await fetch(to_router, reader, coverage, POLL, clock, recorder)
+        await fetch(to_router, reader, coverage, POLL, HALT, clock, clock.at, recorder)
     assert len(feed.asked) == 3
     await pages.aclose()
 
@@ -481,19 +384,11 @@ async def test_cancellation_closes_the_channel(autojump_clock: MockClock, after:
                 scope.cancel()
             return Failed("HTTP 500") if asked % 5 == 0 else await carrier.ask(request)
 
-    reader = PageReader(
-        Cancelling(),
-        Breaker(5, 30.0),
-        Backoff(0.25, 60.0, Random(1)),
-        clock,
-        recorder,
-        retry_after_cap=900.0,
-        refused_pause=60.0,
-    )
+    reader = reader_of(Cancelling(), recorder)
     to_router, pages = trio.open_memory_channel[Page](100)
     coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
     with scope:
-        await fetch(to_router, reader, coverage, POLL, clock, recorder)
+        await fetch(to_router, reader, coverage, POLL, HALT, clock, clock.at, recorder)
     assert scope.cancelled_caught
     assert pages.statistics().open_send_channels == 0
     await pages.aclose()

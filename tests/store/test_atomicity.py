@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import trio
 
-from scand.core.coverage import Position
 from scand.core.errors import StoreBlockedError, StoreError
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
@@ -201,23 +200,6 @@ async def test_cancelled_commit_completes(opens: Opens, path: Path) -> None:
         assert scope.cancelled_caught
         assert not store._connection.in_transaction
     assert rows(path, "SELECT count(*) FROM journal") == [(20,)]
-
-
-async def test_random_cancellations(path: Path) -> None:
-    """Cancelled at any moment, what was begun is committed and no transaction stays open."""
-    rng, size = random.Random(1), 30
-    cancelled = 0
-    async with open_store(path, "event_id") as store:
-        for number in range(300):
-            with trio.move_on_after(rng.random() * 0.004) as scope:
-                await store.commit([page(*many(number * size + 1, size))])
-            cancelled += scope.cancelled_caught
-            assert not store._connection.in_transaction
-            assert (await store.begin()).position == Position((number + 1) * size, anchored=True)
-    assert 10 < cancelled < 300
-    with open_reader(path) as reader:
-        result = verify(reader)
-    assert (result.ok, result.events) == (True, 300 * size)
 
 
 async def test_random_ends(path: Path) -> None:

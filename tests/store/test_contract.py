@@ -68,7 +68,7 @@ async def test_load(opens: Opens, reopen: bool) -> None:  # noqa: FBT001
     if reopen:
         async with opens() as store:
             checkpoint = await store.begin()
-    assert checkpoint.position == Position(12, anchored=True)
+    assert checkpoint.position == Position(12, anchored=True, high=12)
     assert checkpoint.gaps == gaps
 
 
@@ -78,7 +78,7 @@ async def test_unanchored(opens: Opens) -> None:
     result = PageResult([], {}, [], 1, result.body, Position(0, anchored=False), LedgerChange())
     async with opens() as store:
         await store.commit([result])
-        assert (await store.begin()).position == Position(0, anchored=False)
+        assert (await store.begin()).position[:2] == (0, False)
 
 
 async def test_ledger(opens: Opens, path: Path) -> None:

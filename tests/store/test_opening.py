@@ -20,16 +20,8 @@ from scand.core.errors import StoreError
 from scand.ports import Checkpoint
 from scand.store import opening
 from scand.store.commit import begin
-from scand.store.opening import (
-    APPLICATION_ID,
-    CACHED_STATEMENTS,
-    beside,
-    connect,
-    holder,
-    instance_lock,
-    migrations,
-    prepare,
-)
+from scand.store.lock import beside, holder, instance_lock
+from scand.store.opening import APPLICATION_ID, CACHED_STATEMENTS, connect, migrations, prepare
 from scand.store.reading import open_reader
 from scand.store.sqlite import open_store
 from scand.store.transaction import run
@@ -315,7 +307,7 @@ def test_link(path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from scand.store.opening import instance_lock
+from scand.store.lock import instance_lock
 with instance_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -383,7 +375,7 @@ def test_strange_lock_file(path: Path) -> None:
     lock_file.write_bytes(b"\xff\xfe rubbish that is longer than a pid")
     assert holder(path) is None
     with instance_lock(path):
-        assert lock_file.read_bytes() == f"{os.getpid()}\n".encode()
+        assert lock_file.read_text().splitlines()[0] == f"{os.getpid()}"
     lock_file.write_bytes(b"\xff\xfe")
     with lock_file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -516,3 +508,25 @@ async def test_cancelled_while_opening(path: Path) -> None:
                 await trio.sleep_forever()
     assert open_descriptors() <= before + 4  # trio keeps an idle thread's
     assert not beside(path, "-wal").exists()
+
+
+def test_an_emptied_store_is_no_new_one(path: Path) -> None:
+    """A file that lost its content is refused, not begun anew; without its lock file it is new."""
+    with instance_lock(path):
+        prepare(path, FEED)
+    path.write_bytes(b"")
+    with refused("empty"), instance_lock(path):
+        pass
+    assert path.read_bytes() == b""
+    path.unlink()
+    with instance_lock(path):
+        prepare(path, FEED)
+
+
+def test_a_start_that_got_no_further_than_an_empty_file_is_repeated(path: Path) -> None:
+    """Killed before the store was set up, scand sets it up the next time."""
+    path.touch()
+    with instance_lock(path):
+        prepare(path, FEED)
+    with open_reader(path) as reader:
+        assert reader.summary()["events"] == 0

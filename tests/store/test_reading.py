@@ -65,6 +65,8 @@ def test_summary(path: Path) -> None:
         "open_ids": 11,
         "filled_ids": 3,
         "given_up_ids": 3,
+        "lost_ids": 0,
+        "skipped_ids": 0,
         "history_ids": 12,
     }
     assert summary["dead_letters"] == {

@@ -23,7 +23,10 @@ class SimulatedClock:
     """The time of day that goes with trio's clock, jumps included."""
 
     def now(self) -> float:
-        return NOON + trio.current_time()
+        return self.at(trio.current_time())
+
+    def at(self, moment: float) -> float:
+        return NOON + moment
 
 
 class Recorder:

@@ -1,0 +1,99 @@
+"""What the fetcher does when the carrier no longer shows what it showed before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import trio
+
+from scand.actors.messages import Page
+from scand.core.continuity import (
+    CONFIRMATIONS,
+    Finding,
+    Incident,
+    Verdict,
+    inquire,
+    tell,
+)
+from scand.core.coverage import Coverage
+from scand.core.decode import Decoded
+from scand.core.ledger import LedgerChange
+from scand.feed.reader import PageReader
+from scand.ports import Request, TooLarge
+
+Policy = Literal["halt", "continue"]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What is done about each finding that means a loss.
+
+    Between two looks at a doubtful feed pass `pause` seconds, and `halt_pause` while it halts.
+    """
+
+    by_finding: Mapping[Finding, Policy]
+    pause: float
+    halt_pause: float
+
+
+async def establish(reader: PageReader, coverage: Coverage, pause: float) -> Verdict:
+    """Find out what became of the cursor's event; what means a loss is looked at several times."""
+    finding, times = None, 0
+    while True:
+        verdict = await _inquire(reader, coverage)
+        if verdict.finding in {Finding.SAME, Finding.EMPTY}:
+            return verdict
+        times = times + 1 if verdict.finding is finding else 1
+        finding = verdict.finding
+        if times == CONFIRMATIONS:
+            return verdict
+        await trio.sleep(pause)
+
+
+async def _inquire(reader: PageReader, coverage: Coverage) -> Verdict:
+    inquiry = inquire(coverage.cursor, coverage.before)
+    question = next(inquiry)
+    while True:
+        request = Request(question.from_id, question.limit)
+        reading = await reader.read(request, may_be_idle=question.may_be_idle)
+        if isinstance(reading, TooLarge):
+            question = question._replace(limit=1)
+            continue
+        ids = _ids(reading.decoded)
+        if ids is None:  # an element without id may be the one that is looked for
+            return Verdict(Finding.SAME)
+        try:
+            question = inquiry.send(ids)
+        except StopIteration as done:
+            verdict: Verdict = done.value
+            return verdict
+
+
+def _ids(decoded: Decoded) -> list[int] | None:
+    rejected = [item.event_id for item in decoded.rejected]
+    known = [*(event.event_id for event in decoded.events), *filter(None, rejected)]
+    return None if None in rejected else known
+
+
+def react(
+    verdict: Verdict, policy: Policy, coverage: Coverage, sequence: int, now: float
+) -> tuple[Page, str]:
+    """The page that makes the incident durable, and what to say of it."""
+    was, said, change = coverage.cursor, tell(verdict, coverage.cursor), LedgerChange()
+    if policy == "continue" and verdict.finding is Finding.RESET:
+        change = coverage.begin_anew(verdict.lowest)
+    elif policy == "continue":
+        change = coverage.pass_over(verdict.lowest, now)
+    incident = Incident(verdict.finding.value, was, coverage.cursor, f"{said}; {policy}")
+    page = Page(
+        sequence=sequence,
+        events=[],
+        rejected=[],
+        asked_from=was,
+        body=b"",
+        position=coverage.position,
+        ledger=change,
+        history=0,
+        incident=incident,
+    )
+    return page, said

@@ -1,0 +1,107 @@
+"""Who may write a store: one process, which holds the lock on a file beside it."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scand.core.errors import StoreError
+
+
+@contextmanager
+def instance_lock(path: Path) -> Iterator[None]:
+    """Hold the right to write the store at `path`. Raises StoreError if another process does."""
+    require_regular(path)
+    lock_path = beside(path, ".lock")
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"{lock_path}: {error.strerror}",
+            f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
+        ) from None
+    try:
+        if not _lock(descriptor):
+            said = os.pread(descriptor, _PID, 0).decode("ascii", "replace").strip()
+            raise StoreError(
+                f"{path} is in use by another scand (pid {said or 'unknown'})",
+                "stop that one, or give this one a store.path of its own",
+            )
+        _require_not_emptied(path, descriptor)
+        with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
+            os.pwrite(descriptor, f"{os.getpid()}\n".ljust(_PID).encode("ascii"), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_PID = 20
+"""Bytes of the lock file that hold a pid; behind them it says so once the store was set up."""
+
+_SET_UP = b"a store was set up here\n"
+
+
+def _require_not_emptied(path: Path, lock: int) -> None:
+    """An empty file would pass for a new store; if there was one, its events would be forgotten."""
+    if _size(path) == 0 and os.pread(lock, len(_SET_UP), _PID) == _SET_UP:
+        raise StoreError(
+            f"{path} is empty, but it held a store before",
+            f"put a backup in its place; to begin anew, remove it and {beside(path, '.lock')}",
+        )
+
+
+def mark_set_up(path: Path) -> None:
+    """Note beside the store that there is one."""
+    with suppress(OSError), beside(path, ".lock").open("r+b") as lock:
+        lock.seek(_PID)
+        lock.write(_SET_UP)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def require_regular(path: Path) -> None:
+    """Raise StoreError if something is at `path` that can be no database: a folder, a device."""
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - never raise
+        raise StoreError(f"{path} is not a file", "point store.path at a file, or at none yet")
+
+
+def holder(path: Path) -> int | None:
+    """The pid of the scand that holds the store at `path`, 0 if it is not known, or None."""
+    try:
+        with beside(path, ".lock").open(encoding="ascii", errors="replace") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = lock.read(_PID).strip()
+                return int(pid) if pid.isdecimal() else 0
+    except OSError:
+        return None
+    return None
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock was to be had. `holder` takes it to look: one refusal proves nothing."""
+    for pause in LOCK_PAUSES:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
+
+
+LOCK_PAUSES = (0.01, 0.02, 0.04, 0.08)
+"""Seconds between attempts at the lock."""
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file that goes with a store, where SQLite puts its own: a link is followed first."""
+    return Path(os.path.realpath(path) + suffix)
