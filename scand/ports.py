@@ -144,7 +144,8 @@ class Receipt:
 class Store(Protocol):
     """Where events and parcels are kept. One writer at a time.
 
-    Raises StoreBlockedError for what may pass by itself, and StoreError for what will not.
+    Raises StoreBlockedError for what may pass by itself, StoreError for what will not, and
+    RolledBackError where a commit failed and left no trace: only then can its parts be tried.
     """
 
     async def begin(self) -> Checkpoint:

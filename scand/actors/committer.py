@@ -1,9 +1,9 @@
 """Commits pages, and finds the event that cannot be committed.
 
-A commit that fails for a reason that nobody can mend (a value that the store will not take, a
-mistake of ours) is halved, and halved again, down to one event. If that fails `CHANCES` times on
-its own, it becomes a dead letter; all others are committed. The cursor moves with the last part of
-a page, not before.
+A commit that is rolled back for a reason that nobody can mend (a value that the store will not
+take, a mistake of ours) is halved, and halved again, down to one event. If that fails `CHANCES`
+times on its own, it becomes a dead letter; all others are committed. The cursor moves with the last
+part of a page, not before.
 
 In a careful generation, the third that begins at one place, events are committed one by one from
 the start: whatever it is that ends the process here, all that can get past it does.
@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import chain
 
 from scand.core.decode import raws_of
-from scand.core.errors import OperatorError
+from scand.core.errors import RolledBackError
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.core.parcel import Key, fold
@@ -46,9 +46,7 @@ class Committer:
     async def _halving(self, pages: Sequence[PageResult]) -> Outcome:
         try:
             return await self._store.commit(pages), []
-        except (OperatorError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is found event by event
+        except RolledBackError as error:
             if len(pages) > 1:
                 middle = len(pages) // 2
                 return await self._one_by_one([pages[:middle], pages[middle:]])
@@ -62,7 +60,7 @@ class Committer:
             found += culprits
         return receipt, found
 
-    async def _split(self, page: PageResult, error: Exception) -> Outcome:
+    async def _split(self, page: PageResult, error: RolledBackError) -> Outcome:
         size = len(page.events) + len(page.rejected)
         if size > 1:
             first, rest = self._part(page, 0, size // 2), self._part(page, size // 2, size)
@@ -70,15 +68,17 @@ class Committer:
         for _ in range(CHANCES - 1):
             try:
                 return await self._store.commit([page]), []
-            except Exception as again:  # noqa: BLE001 - as in `_halving`
+            except RolledBackError as again:
                 error = again
         if not page.events:
             raise error
         return await self._set_aside(page, page.events[0], error)
 
-    async def _set_aside(self, page: PageResult, event: ScanEvent, error: Exception) -> Outcome:
+    async def _set_aside(
+        self, page: PageResult, event: ScanEvent, error: RolledBackError
+    ) -> Outcome:
         raw = raws_of(page.body, [event])[event]
-        culprit = Rejected(Reason.PROCESSING_FAILED, repr(error), raw, event.event_id)
+        culprit = Rejected(Reason.PROCESSING_FAILED, str(error), raw, event.event_id)
         letter = replace(page, events=[], parcels={}, rejected=[culprit])
         return await self._store.commit([letter]), [culprit]
 

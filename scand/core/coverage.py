@@ -98,6 +98,7 @@ class Coverage:
         late_window: float = 600.0,
         max_id_jump: int = 10_000_000,
         inclusive: bool | None = None,
+        answered: bool = False,
         before: int = 0,
         began: float = float("-inf"),
     ) -> None:
@@ -109,6 +110,7 @@ class Coverage:
         self.inclusive = known if inclusive is None else inclusive
         self._learns = inclusive is None
         self.max_id_jump = max_id_jump
+        self._answered = answered
         self._max_limit = self._limit = limit
         self._asked = Ask(position.cursor, limit)
         self._largest = 0  # elements of the largest page so far
@@ -127,7 +129,7 @@ class Coverage:
 
     def may_be_idle(self, ask: Ask) -> bool:
         """Whether "not found" can mean that nothing is new: never where the cursor is repeated."""
-        has_answered = self._anchored or self._largest > 0
+        has_answered = self._answered or self._anchored or self._largest > 0
         repeats = self.inclusive is True and ask.from_id <= self.cursor
         return has_answered and not repeats and not ask.reread
 

@@ -6,6 +6,7 @@
     │   ├── FeedHaltedError       the feed is not what it was, and a policy says to halt
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
     │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
+    ├── RolledBackError      ours: a transaction failed, and left no trace
     └── IngestFailedError    ours: the pipeline was restarted too often
 
 The carrier's faults are no exceptions: they are values, see `ports.Outcome`.
@@ -46,6 +47,10 @@ class StoreBlockedError(StoreError):
     """The database cannot be used now; the same may succeed later."""
 
     exit_status = 1
+
+
+class RolledBackError(ScandError):
+    """A transaction raised what is its cause, and was rolled back."""
 
 
 class IngestFailedError(ScandError):

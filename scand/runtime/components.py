@@ -60,6 +60,7 @@ def build_coverage(config: Config, checkpoint: Checkpoint, began: float) -> Cove
         late_window=feed.late_window,
         max_id_jump=feed.max_id_jump,
         inclusive=known[feed.from_id],
+        answered=checkpoint.position is not None,
         before=checkpoint.before,
         began=began,
     )

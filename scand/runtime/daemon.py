@@ -58,12 +58,13 @@ from scand.telemetry.logs import fan_out
 from scand.telemetry.status import StatusBoard, status_document
 from scand.web.admin import Changes, create_app, serve_admin
 
-# What can wait between the actors, at `limit` events a page. A page is in one place at a time:
-# the channel to the router (PAGES), the router's hands (1), a shard's channel (SLICES), its hands
-# (1), the channel to the writer (RESULTS), the writer's frontier. Every shard gets a slice of
-# every page, so no shard is further than SLICES + 2 pages ahead of another, and the frontier
-# holds no more. In all, with S shards: PAGES + 2 x (SLICES + 2) + RESULTS / S + 1 < 64 pages,
-# each of at most `max_body` as served, and usually of 25 KB per 100 events.
+# What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
+# fetcher's hands (1), the channel to the router (PAGES), the router's hands (1), a shard's channel
+# (SLICES) or its hands (1), the channel to the writer (RESULTS), the writer's frontier. Every shard
+# gets a slice of every page, so none is further than SLICES + 1 pages ahead of another, which is
+# what the frontier holds at most, beside a batch that is being committed (RESULTS + 1) while the
+# same again fills behind it. In all 1 + PAGES + 1 + 2 x (SLICES + 2) + 2 x (RESULTS + 1) = 64
+# pages, each of at most `max_body` as served, and usually of 25 KB per 100 events.
 PAGES = 8
 SLICES = 8
 RESULTS_PER_SHARD = 16

@@ -43,7 +43,7 @@ async def supervise(
     while not stopping.is_set():
         started = trio.current_time()
         try:
-            await child.start()
+            await _start(child, observer)
         except Exception as error:
             for leaf in leaves(error):
                 if isinstance(leaf, OperatorError):
@@ -63,6 +63,18 @@ async def supervise(
         else:
             return True
     return not crashed
+
+
+async def _start(child: Child, observer: Observer) -> None:
+    """Run it once; a crash that meets a cancellation is told, and the cancellation goes on."""
+    try:
+        await child.start()
+    except BaseExceptionGroup as group:
+        cancelled, bugs = group.split(trio.Cancelled)
+        if cancelled is None or not isinstance(bugs, ExceptionGroup):
+            raise
+        observer(ChildFailed(child.name, list(describe(bugs)), 0.0))
+        raise cancelled from None
 
 
 def describe(error: BaseException) -> Iterator[str]:

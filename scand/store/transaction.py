@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from scand.core.errors import RolledBackError
+
 Result = TypeVar("Result")
 Row = Sequence[Any]
 
@@ -29,14 +31,19 @@ Transaction = Generator[Statement, list[Row], Result]
 
 
 def run(connection: sqlite3.Connection, transaction: Transaction[Result]) -> Result:
-    """Run a transaction in this thread, on a connection in autocommit mode."""
+    """Run a transaction in this thread, on a connection in autocommit mode.
+
+    Raises RolledBackError for whatever it raises: then nothing of it is durable.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = _drive(connection, transaction)
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         if connection.in_transaction:  # SQLITE_FULL and others have rolled back already
             connection.execute("ROLLBACK")
+        if isinstance(error, Exception):
+            raise RolledBackError(repr(error)) from error
         raise
     return result
 

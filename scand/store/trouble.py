@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from scand.core.errors import StoreBlockedError, StoreError
+from scand.core.errors import RolledBackError, StoreBlockedError, StoreError
 
 
 class _Trouble(NamedTuple):
@@ -70,7 +70,10 @@ def explained(path: Path) -> Iterator[None]:
     """Around a transaction: raise StoreBlockedError and StoreError for what is no bug."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (RolledBackError, sqlite3.Error) as raised:
+        error = raised.__cause__ if isinstance(raised, RolledBackError) else raised
+        if not isinstance(error, sqlite3.Error):
+            raise
         code = _code(path, error)
         if code in _PASS_WHILE_RUNNING or ((known := _TROUBLES.get(code)) and known.passes):
             said, hint, _ = _TROUBLES[code]

@@ -6,7 +6,7 @@ import pytest
 
 from scand.actors.committer import CHANCES, Committer
 from scand.core.coverage import Position
-from scand.core.errors import StoreError
+from scand.core.errors import RolledBackError, StoreError
 from scand.core.event import Reason
 from scand.core.ledger import Gap, LedgerChange
 from scand.core.parcel import ORDERS, fold
@@ -47,7 +47,7 @@ class FussyStore:
         self.tries += 1
         ids = {event.event_id for page in pages for event in page.events}
         if ids & self.poison or self.luck(self.tries):
-            raise ValueError("this cannot be stored")
+            raise RolledBackError("this cannot be stored")
         self.commits.append(list(pages))
         dead = sum(len(page.rejected) for page in pages)
         return Receipt(applied=len(ids), dead_letters=dead)
@@ -118,7 +118,7 @@ async def test_bad_luck_is_no_poison() -> None:
 async def test_a_page_without_events_that_fails_is_a_crash() -> None:
     """There is nobody to blame, and nothing is claimed to be durable."""
     store = FussyStore(luck=lambda _: True)
-    with pytest.raises(ValueError, match="cannot be stored"):
+    with pytest.raises(RolledBackError, match="cannot be stored"):
         await Committer(store, KEY).commit([result_of(1, 2)])
     assert store.commits == []
 
@@ -134,4 +134,18 @@ async def test_a_store_that_cannot_be_used_is_not_an_events_fault() -> None:
     store = Gone()
     with pytest.raises(StoreError):
         await Committer(store, KEY).commit([result_of(1, 2)])
+    assert store.tries == 1
+
+
+async def test_what_may_be_durable_is_not_taken_apart() -> None:
+    """Where the outcome is unknown, the next generation finds out."""
+
+    class Silent(FussyStore):
+        async def commit(self, pages: Sequence[PageResult]) -> Receipt:
+            await super().commit(pages)
+            raise ConnectionError("the reply is lost")
+
+    store = Silent()
+    with pytest.raises(ConnectionError):
+        await Committer(store, KEY).commit([result_of(1, 2), result_of(3)])
     assert store.tries == 1

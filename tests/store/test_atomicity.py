@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 
-from scand.core.errors import StoreBlockedError, StoreError
+from scand.core.errors import RolledBackError, StoreBlockedError, StoreError
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
 from scand.store.commit import commit
@@ -91,7 +91,7 @@ async def test_error_between_statements(opens: Opens, path: Path) -> None:
         before, number = contents(path), statements_of(path)
         assert number >= 9
         for after in range(number):
-            with pytest.raises(BrokenError):
+            with pytest.raises(RolledBackError):
                 await store._run(breaking(commit(EVERYTHING, KEY, 1.0), after))
             assert not store._connection.in_transaction
             assert contents(path) == before
@@ -113,7 +113,7 @@ async def test_error_in_statement(opens: Opens, path: Path, table: str, way: str
         before = contents(path)
         with closing(sqlite3.connect(path)) as other:
             other.execute(trigger)
-        with pytest.raises(sqlite3.Error, match="refused"):
+        with pytest.raises(RolledBackError, match="refused"):
             await store.commit(EVERYTHING)
         assert not store._connection.in_transaction
         assert contents(path) == before
@@ -166,7 +166,7 @@ async def test_unfinished_commit_statement(path: Path) -> None:
 
     with closing(connect(path)) as connection:
         before = contents(path)
-        with pytest.raises(sqlite3.OperationalError, match="I/O"):
+        with pytest.raises(RolledBackError, match="I/O"):
             run(FailsToCommit(connection), commit([BEFORE], KEY, 1.0))  # type: ignore[arg-type]
         assert not connection.in_transaction
         assert contents(path) == before

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | {"NO_PROXY": "*"} | dict(extra or {})
 
 
-def scand(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    command = [SCAND, *map(str, arguments)]
+def scand(
+    *arguments: object, prefix: Sequence[str] = (), **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `prefix` is a program that becomes scand, as nsenter does."""
+    command = [*prefix, SCAND, *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     given = {"text": True, "timeout": PATIENCE, "env": environment(), **pipes}
     return subprocess.run(command, check=False, **(given | options))
@@ -41,9 +43,9 @@ def scand(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str
 class Running:
     """A process that runs beside the test; what it prints can be waited for."""
 
-    def __init__(self, *arguments: object, **options: Any) -> None:
+    def __init__(self, *arguments: object, prefix: Sequence[str] = (), **options: Any) -> None:
         self.process = subprocess.Popen(
-            [SCAND, *map(str, arguments)],
+            [*prefix, SCAND, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -109,13 +111,23 @@ def running(*arguments: object, **options: Any) -> Iterator[Running]:
 
 
 class Setup:
-    """A configuration file and the store it names, in a folder of their own."""
+    """A configuration file and the store it names, in a folder of their own unless said."""
 
-    def __init__(self, folder: Path, url: str, text: str = "", listen: str = "") -> None:
-        self.store, self.path = folder / "s.db", folder / "scand.toml"
-        self.socket = folder / "s.db.sock"
+    prefix: Sequence[str] = ()
+
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        text: str = "",
+        listen: str = "",
+        poll_interval: str = "50ms",
+        store: Path | None = None,
+    ) -> None:
+        self.store, self.path = store or folder / "s.db", folder / "scand.toml"
+        self.socket = self.store.with_name("s.db.sock")
         sections = (
-            f'[feed]\nurl = "{url}"\npoll_interval = "50ms"\n{text}',
+            f'[feed]\nurl = "{url}"\npoll_interval = "{poll_interval}"\n{text}',
             f'[store]\npath = "{self.store}"',
             f'[admin]\nlisten = "{listen}"',
         )
@@ -127,10 +139,10 @@ class Setup:
         self.path.write_text(self.path.read_text() + text)
 
     def scand(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return scand(*arguments, *self.options, **options)
+        return scand(*arguments, *self.options, prefix=self.prefix, **options)
 
     def running(self, *arguments: object, **options: Any) -> Any:
-        return running(*arguments, *self.options, **options)
+        return running(*arguments, *self.options, prefix=self.prefix, **options)
 
     def status(self) -> dict[str, Any]:
         """What `scand status` says."""
