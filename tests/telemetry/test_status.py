@@ -1,0 +1,112 @@
+"""What the status says of trouble: why it waits, what crashed, and what the feed did."""
+
+from typing import Any
+
+import pytest
+
+from scand.cli.status import _lines
+from scand.records import (
+    ChildFailed,
+    Committed,
+    FeedBetrayed,
+    FetchFailed,
+    PageFetched,
+    Record,
+    StoreBlocked,
+    StoreFreed,
+)
+from scand.telemetry.logs import LogObserver
+from scand.telemetry.status import StatusBoard
+from tests.support.parts import NOON
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> float:
+        return NOON
+
+
+PAGE = PageFetched(1, 2, 0, 0.1, 2, at_head=True, reread=False, gaps=0, newest=NOON)
+FAILED = FetchFailed("Failed", "HTTP 500", 3.0)
+BLOCKED = StoreBlocked("s.db cannot grow: the disk is full; make room", 2.0, 1)
+CRASH = ChildFailed("ingest", ["ZeroDivisionError: division by zero (write:7)"], 0.5)
+RESET = FeedBetrayed("reset", "halt", "the feed begins at 1 and ends below 9")
+
+
+def told(*records: Record) -> dict[str, Any]:
+    board = StatusBoard(Stopped())
+    for record in records:
+        board(record)
+    return board.document()
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ((), "first contact"),
+        ((PAGE, FAILED), "HTTP 500"),
+        ((PAGE, BLOCKED), "the disk is full"),
+        ((PAGE, BLOCKED, FAILED), "the disk is full"),
+        ((PAGE, BLOCKED, FAILED, StoreFreed(9.0)), "HTTP 500"),
+        ((PAGE, RESET), "feed.on_reset says to halt"),
+    ],
+)
+def test_says_what_is_waited_for(records: tuple[Record, ...], words: str) -> None:
+    """The store before the feed: without it, nothing moves."""
+    assert words in told(*records)["waiting"]
+
+
+@pytest.mark.parametrize("records", [(PAGE,), (FAILED, PAGE), (BLOCKED, StoreFreed(1.0), PAGE)])
+def test_says_nothing_when_all_is_well(records: tuple[Record, ...]) -> None:
+    """What was waited for is forgotten when it is over."""
+    assert told(*records)["waiting"] is None
+
+
+def test_every_restart_has_its_cause() -> None:
+    """How often each child was restarted, and why the last time."""
+    document = told(CRASH, CRASH, ChildFailed("admin", ["OSError: in use"], 5.0))
+    assert document["restarts"] == {"ingest": 2, "admin": 1}
+    assert document["last_crash"] == {"child": "admin", "causes": ["OSError: in use"], "at": NOON}
+
+
+def test_the_status_shows_the_last_crash() -> None:
+    """In the text for people too; and nothing where nothing crashed."""
+    summary = {
+        "feed": {"name": "carrier", "url": "http://carrier.test"},
+        "cursor": 9,
+        "events": 9,
+        "parcels": 3,
+        "last_event": None,
+        "gaps": dict.fromkeys(
+            ("open_ids", "filled_ids", "given_up_ids", "lost_ids", "skipped_ids", "history_ids"), 0
+        ),
+        "dead_letters": {"open": 0, "by_reason": {}},
+        "lag_seconds": 0.0,
+        "breaker": "closed",
+    }
+    shown = "\n".join(_lines({**summary, "daemon": told(CRASH)}))
+    assert "ingest 1; the last 0 s ago: ZeroDivisionError: division by zero (write:7)" in shown
+    assert "restarts" not in "\n".join(_lines({**summary, "daemon": told(PAGE)}))
+
+
+def test_a_long_trouble_is_not_a_storm(capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk that stays full is logged the first, second, fourth, eighth … time."""
+    say = LogObserver()
+    for attempt in range(1, 1001):
+        say(StoreBlocked("the disk is full", 10.0, attempt))
+    say(StoreFreed(9000.0))
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("store.blocked") == 10
+    assert "store.freed" in captured.out + captured.err
+
+
+def test_every_record_is_understood() -> None:
+    """Both observers know every kind of record there is."""
+    board, log = StatusBoard(Stopped()), LogObserver()
+    commit = Committed(1, 2, 0, 0, 0, 0, 2, 0, 0, 0.1)
+    for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit):
+        board(record)
+        log(record)
+    kinds = set(Record.__args__)
+    assert kinds == board._takers.keys() == log._takers.keys()
