@@ -100,7 +100,7 @@ class Coverage:
         inclusive: bool | None = None,
         answered: bool = False,
         before: int = 0,
-        began: float = float("-inf"),
+        began: float | None = None,
     ) -> None:
         self.cursor, self._anchored, known, high = position
         self._high = max(high, self.cursor)
@@ -268,7 +268,7 @@ class Coverage:
         jumps = [place for place, (low, high) in steps if high - low > self.max_id_jump]
         ends = [*jumps, len(fresh)]
         if ends[0] == 0:
-            beyond = ends[1] + (at > 0)  # the cursor's event takes a place as well
+            beyond = len(fresh) + (at > 0)  # the cursor's event takes a place as well
             proven = not ask.reread and beyond >= self._full(ask)
             if proven or not self._anchored:
                 del ends[0]

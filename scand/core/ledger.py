@@ -57,18 +57,17 @@ class LedgerChange(NamedTuple):
 class GapLedger:
     """The open gaps, disjoint, and when each is due."""
 
-    def __init__(
-        self, gaps: Iterable[Gap], late_window: float, began: float = float("-inf")
-    ) -> None:
+    def __init__(self, gaps: Iterable[Gap], late_window: float, began: float | None = None) -> None:
         self.late_window = late_window
-        self._began = began
+        self._began = float("-inf") if began is None else began
         self._lows: list[int] = []
         self._gaps: dict[int, Gap] = {}
         self._due: dict[int, float] = {}
         self._queue: list[tuple[float, int]] = []  # entries that `_due` no longer confirms are void
         self._forget()
-        for gap in gaps:
-            self._add(gap, gap.since + FIRST_LOOK)
+        for low, high, since in gaps:
+            found = since if began is None else min(since, began)  # the clock may have been ahead
+            self._add(Gap(low, high, found), found + FIRST_LOOK)
         self._forget()
 
     def __len__(self) -> int:

@@ -528,3 +528,11 @@ def test_a_clock_that_leaps_loses_no_late_id(leap: float) -> None:
         follower.step()
     assert 5 in follower.store.applied
     assert follower.store.gaps == {}
+
+
+def test_two_leaps_in_one_page_are_followed_one_by_one() -> None:
+    """A full page beyond the first leap proves that, wherever the second one is."""
+    coverage = at_cursor(22, inclusive=True, limit=12)
+    far, further = 50 * JUMP, 100 * JUMP
+    answer(coverage, 22, *range(far, far + 2), *range(further, further + 9))
+    assert coverage.cursor == far + 1
