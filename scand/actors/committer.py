@@ -5,7 +5,7 @@ take, a mistake of ours) is halved, and halved again, down to one event. If that
 times on its own, it becomes a dead letter; all others are committed. The cursor moves with the last
 part of a page, not before.
 
-In a careful generation, the third that begins at one place, events are committed one by one from
+In a careful generation, every third that begins at one place, events are committed one by one from
 the start: whatever it is that ends the process here, all that can get past it does.
 """
 
@@ -20,8 +20,9 @@ from scand.core.ledger import LedgerChange
 from scand.core.parcel import Key, fold
 from scand.ports import PageResult, Receipt, Store
 
-CAREFUL_AFTER = 2
-"""Generations that begin at one place and end there, before the next one is careful."""
+CAREFUL_EVERY = 3
+"""Of the generations that begin at one place, every third is careful: what fails at random rather
+than at one event is better got over at full speed."""
 
 CHANCES = 3
 """Times that an event alone must fail to be committed: once may be bad luck."""

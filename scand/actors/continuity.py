@@ -11,6 +11,7 @@ from scand.core.continuity import (
     CONFIRMATIONS,
     Finding,
     Incident,
+    Inquiry,
     Verdict,
     inquire,
     tell,
@@ -36,11 +37,11 @@ class Policies:
     halt_pause: float
 
 
-async def establish(reader: PageReader, coverage: Coverage, pause: float) -> Verdict:
-    """Find out what became of the cursor's event; what means a loss is looked at several times."""
+async def establish(reader: PageReader, event: int, before: int, pause: float) -> Verdict:
+    """Find out what became of an event; what means a loss is looked at several times."""
     finding, times = None, 0
     while True:
-        verdict = await _inquire(reader, coverage)
+        verdict = await _interview(reader, inquire(event, before))
         if verdict.finding in {Finding.SAME, Finding.EMPTY}:
             return verdict
         times = times + 1 if verdict.finding is finding else 1
@@ -50,29 +51,29 @@ async def establish(reader: PageReader, coverage: Coverage, pause: float) -> Ver
         await trio.sleep(pause)
 
 
-async def _inquire(reader: PageReader, coverage: Coverage) -> Verdict:
-    inquiry = inquire(coverage.cursor, coverage.before)
+async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
     question = next(inquiry)
     while True:
         request = Request(question.from_id, question.limit)
-        reading = await reader.read(request, may_be_idle=question.may_be_idle)
+        reading = await reader.read(request, may_be_idle=question.near)
         if isinstance(reading, TooLarge):
             question = question._replace(limit=1)
             continue
-        ids = _ids(reading.decoded)
-        if ids is None:  # an element without id may be the one that is looked for
+        ids, unreadable = _ids(reading.decoded)
+        if unreadable and question.near:
             return Verdict(Finding.SAME)
         try:
-            question = inquiry.send(ids)
+            question = inquiry.send([*ids, question.from_id] if unreadable else ids)
         except StopIteration as done:
             verdict: Verdict = done.value
             return verdict
 
 
-def _ids(decoded: Decoded) -> list[int] | None:
+def _ids(decoded: Decoded) -> tuple[list[int], bool]:
+    """The ids of a page, and whether it has elements without."""
     rejected = [item.event_id for item in decoded.rejected]
     known = [*(event.event_id for event in decoded.events), *filter(None, rejected)]
-    return None if None in rejected else known
+    return known, None in rejected
 
 
 def react(

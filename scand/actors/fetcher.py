@@ -10,7 +10,7 @@ import trio
 
 from scand.actors.continuity import Policies, establish, react
 from scand.actors.messages import Page
-from scand.core.continuity import Finding
+from scand.core.continuity import Finding, Verdict
 from scand.core.coverage import Ask, Coverage, Progress, Seen
 from scand.core.decode import Decoded
 from scand.core.head import find_head
@@ -111,8 +111,7 @@ class _Fetcher:
             if (ask := self._coverage.reread(now)) is not None:
                 return ask
             if (left := self._due - trio.current_time()) <= 0:
-                stale = trio.current_time() - self._proven_at > PROOF_EVERY
-                return self._coverage.advance(prove=stale)
+                return self._coverage.advance(prove=self._is_stale())
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
     async def _absorb(self, ask: Ask, reading: Reading, seen: Seen) -> Progress:
@@ -126,22 +125,41 @@ class _Fetcher:
 
     async def _is_same_feed(self, ask: Ask, asked_at: float, seen: Seen) -> bool:
         """Look into it if the cursor's event is missing, and do what the policy says."""
-        now = trio.current_time()
-        if not ask.reread and not self._coverage.proves(ask):
+        now, coverage = trio.current_time(), self._coverage
+        if ask.reread or now < self._believed_until:
+            return True
+        if not coverage.proves(ask):
             return now - asked_at <= PROOF_EVERY  # after an outage, ask again for a proof
-        self._proven_at = self._proven_at if ask.reread else now
-        if now < self._believed_until or not self._coverage.misses_cursor(ask, seen):
+        stale, self._proven_at = self._is_stale(), now
+        if coverage.unproven and stale:
+            verdict = await establish(self._reader, coverage.unproven, 0, self._policies.pause)
+        elif coverage.misses_cursor(ask, seen):
+            about = coverage.cursor, coverage.before
+            verdict = await establish(self._reader, *about, self._policies.pause)
+            if verdict.finding is Finding.SAME:
+                coverage.learn_exclusive()
+        else:
             return True
-        verdict = await establish(self._reader, self._coverage, self._policies.pause)
-        policy = self._policies.by_finding.get(verdict.finding)
+        return await self._follows(verdict)
+
+    def _is_stale(self) -> bool:
+        return trio.current_time() - self._proven_at > PROOF_EVERY
+
+    async def _follows(self, verdict: Verdict) -> bool:
+        """Whether the feed goes on as it was, after what was found out."""
+        aged = (
+            verdict.finding is Finding.RETENTION_GAP and verdict.lowest <= self._coverage.cursor + 1
+        )
+        if aged or verdict.finding is Finding.WITHDRAWN:  # nothing is lost with it
+            self._coverage.let_go()
         if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
-            self._believed_until = now + self._policies.halt_pause
-        elif policy is None:
-            self._coverage.settle(gone=verdict.finding is Finding.WITHDRAWN)
-        if policy is None:
+            self._coverage.note_empty()
+            self._believed_until = trio.current_time() + self._policies.halt_pause
+        policy = self._policies.by_finding.get(verdict.finding)
+        if aged or policy is None:
             return True
-        time_of_day = self._time_of_day(trio.current_time())
-        page, said = react(verdict, policy, self._coverage, self._sequence, time_of_day)
+        now = self._time_of_day(trio.current_time())
+        page, said = react(verdict, policy, self._coverage, self._sequence, now)
         self._observer(FeedBetrayed(verdict.finding.value, policy, said))
         await self._send(page)
         if policy == "halt":

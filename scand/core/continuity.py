@@ -48,11 +48,15 @@ class Incident(NamedTuple):
 
 
 class Question(NamedTuple):
-    """`FromEventId` and `Limit`; and whether a 404 can mean that nothing is there."""
+    """`FromEventId` and `Limit`.
+
+    `near` the event that is looked for, a 404 can mean that nothing is there, and an element
+    without id may be that event. Elsewhere a 404 is a fault.
+    """
 
     from_id: int
     limit: int
-    may_be_idle: bool = True
+    near: bool = True
 
 
 Inquiry = Generator[Question, Sequence[int], Verdict]
@@ -70,7 +74,7 @@ def inquire(cursor: int, before: int) -> Inquiry:
     if cursor == 1 and not found:  # a server that leaves it out shows the same
         return Verdict(Finding.SAME)
     beyond = any(each > cursor for each in found)
-    lowest = min((yield Question(1, 1, may_be_idle=False)), default=0)
+    lowest = min((yield Question(1, 1, near=False)), default=0)
     if not lowest and not beyond:
         return Verdict(Finding.EMPTY)
     if lowest > cursor + 1:

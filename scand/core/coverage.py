@@ -38,6 +38,12 @@ FULL_PAGE = 10
 """Fewer events than this are no full page, unless fewer were asked for: what the largest page
 is that the server grants, a process that has just begun cannot know."""
 
+FIRST = 1
+"""The least id there can be."""
+
+HISTORY_AFTER = 2
+"""Windows after which the newest date of a page makes its holes history."""
+
 _Found = tuple[int, Instant | None]
 
 
@@ -100,13 +106,14 @@ class Coverage:
         inclusive: bool | None = None,
         answered: bool = False,
         before: int = 0,
-        began: float | None = None,
+        began: float = float("-inf"),
+        now: float = float("inf"),
     ) -> None:
         self.cursor, self._anchored, known, high = position
         self._high = max(high, self.cursor)
         self.before = before
         """The greatest id known below the cursor, or 0."""
-        self.ledger = GapLedger(gaps, late_window, began)
+        self.ledger = GapLedger(gaps, late_window, began=began, now=now, cursor=self.cursor)
         self.inclusive = known if inclusive is None else inclusive
         self._learns = inclusive is None
         self.max_id_jump = max_id_jump
@@ -117,11 +124,17 @@ class Coverage:
         self._behind = False
         self._reread_credit = 0.0
         self._head_at = float("-inf")
+        self._empty = False
 
     @property
     def position(self) -> Position:
         """What is to be known of all this after a restart."""
         return Position(self.cursor, self._anchored, self.inclusive, self._high)
+
+    @property
+    def unproven(self) -> int:
+        """An event to ask for now and then, where the cursor is none that polls repeat; or 0."""
+        return 0 if self._anchored else self.before
 
     def skip_to(self, head: int) -> None:
         """Begin at the head, an event's id or 0: what lies below is not this store's business."""
@@ -130,8 +143,8 @@ class Coverage:
     def may_be_idle(self, ask: Ask) -> bool:
         """Whether "not found" can mean that nothing is new: never where the cursor is repeated."""
         has_answered = self._answered or self._anchored or self._largest > 0
-        repeats = self.inclusive is True and ask.from_id <= self.cursor
-        return has_answered and not repeats and not ask.reread
+        repeats = self.inclusive is True and self._anchored and ask.from_id <= self.cursor
+        return has_answered and (ask.reread or not repeats)
 
     def advance(self, *, prove: bool = False) -> Ask:
         """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
@@ -152,17 +165,24 @@ class Coverage:
         has_room = len(ids) < min(ask.limit, max(self._largest, 1))
         return self.cursor not in ids and (has_room or max(ids) > self.cursor)
 
-    def settle(self, *, gone: bool) -> None:
-        """The feed is the same: the cursor's event is `gone`, or left out where it is asked for."""
-        if gone:
-            self._anchored = False
-        else:
-            self.inclusive = False
+    def let_go(self) -> None:
+        """The event that proves the feed is gone, and the feed is the same."""
+        self.before *= self._anchored
+        self._anchored = False
+
+    def learn_exclusive(self) -> None:
+        """The cursor's event is there, but left out where it is asked for."""
+        self.inclusive = False
+
+    def note_empty(self) -> None:
+        """The feed has no events at all now: then nothing is what there is to see."""
+        self._empty = True
 
     def begin_anew(self, lowest: int) -> LedgerChange:
         """The feed was reset, and begins at `lowest`, 0 if it is empty."""
         self.ledger.abandon()
-        self.cursor, self._anchored, self._high, self.before = max(lowest - 1, 0), False, 0, 0
+        start = lowest - 1 if lowest > FIRST + 1 else 0  # asked from 1, some servers keep it back
+        self.cursor, self._anchored, self._high, self.before = start, False, 0, 0
         self._behind, self._head_at = False, float("-inf")
         return self.ledger.take_change()
 
@@ -207,8 +227,11 @@ class Coverage:
         size = len(ids) - bisect_left(ids, ask.from_id) + seen.unreadable
         self._limit = min(self._max_limit, self._limit + max(1, self._max_limit // 16))
         self._learn(ask, ids, seen.unreadable)
-        fresh = self._trusted(found, ask)
+        fresh = self._trusted(found, ask) if ask.from_id <= self.cursor + 1 else []
         self._largest = max(self._largest, size)
+        self._empty &= not size
+        if fresh:
+            self.ledger.wake(fresh[-1][0])
         self.ledger.fill(ids, now)
         top = fresh[-1][0] if fresh else self.cursor
         self.ledger.looked(*self._shown(ask, ids, size, top), begun)
@@ -277,8 +300,10 @@ class Coverage:
     def _shown(self, ask: Ask, ids: Sequence[int], size: int, top: int) -> tuple[int, int]:
         """The ids of which an answer showed all that are visible, `top` being the last of use."""
         least = ask.from_id + (not self.inclusive)
-        if not size:  # contradicts the cursor, so it proves nothing
+        if not size and self._anchored and not self._empty:  # contradicts the cursor
             return least, least - 1
+        if not size:
+            return least, self.cursor
         greatest = [0, *ids][bisect_right(ids, top)]
         return least, min(top, max(greatest, self._reach(ask, size)))
 
@@ -291,7 +316,7 @@ class Coverage:
         if not fresh:
             return 0
         previous, self.cursor = self.cursor, fresh[-1][0]
-        self.before = fresh[-2][0] if len(fresh) > 1 else previous * self._anchored
+        self._note_before(previous, fresh[:-1])
         self._anchored = True
         known, self._high = self._high, max(self._high, self.cursor)
         if self.cursor - previous == len(fresh):
@@ -311,12 +336,15 @@ class Coverage:
             previous = seen
         return history
 
+    def _note_before(self, cursor: int, below: Sequence[_Found]) -> None:
+        self.before = below[-1][0] if below else cursor if self._anchored else self.before
+
     def _is_recent(self, fresh: list[_Found], begun: float, today: float) -> bool:
-        """Whether late ids may yet come: an old date alone says little, scanners upload late."""
+        """Whether late ids may yet come. Dates lag behind: scanners upload late, clocks differ."""
         if begun - self._head_at <= self.ledger.late_window:
             return True
         newest = max((date for _, date in fresh if date is not None), default=LATEST)
-        return newest >= instant_at(today - self.ledger.late_window)
+        return newest >= instant_at(today - HISTORY_AFTER * self.ledger.late_window)
 
     def _step_over(self, ask: Ask, seen: Seen, size: int, now: float) -> bool:
         """Pass a full page in which no new id could be read; what it may have hidden is a gap."""
@@ -325,6 +353,8 @@ class Coverage:
         reached = min(max(self._reach(ask, size), self.cursor + 1), MAX_ID)
         if reached <= self.cursor:
             return False
+        self._note_before(self.cursor, ())
+        self.ledger.wake(reached)
         if reached > self._high:
             self.ledger.open(max(self.cursor, self._high) + 1, reached, now)
         self.cursor, self._anchored, self._high = reached, False, max(reached, self._high)

@@ -12,9 +12,12 @@ gap that was found in the store begins anew: it may be kept longer, and is never
 
 import heapq
 from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+from scand.core.event import MAX_ID
 
 FIRST_LOOK = 1.0
 """Seconds after which a new gap is looked at for the first time."""
@@ -55,23 +58,40 @@ class LedgerChange(NamedTuple):
 
 
 class GapLedger:
-    """The open gaps, disjoint, and when each is due."""
+    """The open gaps, disjoint, and when each is due.
 
-    def __init__(self, gaps: Iterable[Gap], late_window: float, began: float | None = None) -> None:
+    Gaps above the cursor, which was moved back, sleep until it has come by again.
+    """
+
+    def __init__(
+        self,
+        gaps: Iterable[Gap],
+        late_window: float,
+        *,
+        began: float = float("-inf"),
+        now: float = float("inf"),
+        cursor: int = MAX_ID,
+    ) -> None:
         self.late_window = late_window
-        self._began = float("-inf") if began is None else began
+        self._began = began
         self._lows: list[int] = []
         self._gaps: dict[int, Gap] = {}
         self._due: dict[int, float] = {}
         self._queue: list[tuple[float, int]] = []  # entries that `_due` no longer confirms are void
         self._forget()
-        for low, high, since in gaps:
-            found = since if began is None else min(since, began)  # the clock may have been ahead
-            self._add(Gap(low, high, found), found + FIRST_LOOK)
-        self._forget()
+        known = [Gap(low, high, min(since, now)) for low, high, since in gaps]  # a clock was ahead
+        self._asleep = deque(sorted(known))
+        self.wake(cursor)
 
     def __len__(self) -> int:
-        return len(self._gaps)
+        return len(self._gaps) + len(self._asleep)
+
+    def wake(self, cursor: int) -> None:
+        """The cursor comes by."""
+        while self._asleep and self._asleep[0].low <= cursor:
+            gap = self._asleep.popleft()
+            self._add(gap, gap.since + FIRST_LOOK)
+            del self._put[gap.low]  # the store has it already
 
     def take_change(self) -> LedgerChange:
         """What has changed since this was last asked."""
@@ -122,6 +142,7 @@ class GapLedger:
 
     def abandon(self) -> None:
         """Nothing that is missing is to be had any more."""
+        self.wake(MAX_ID)
         for gap in list(self._gaps.values()):
             self._remove(gap)
             self._settled.append(Settled(Outcome.LOST, *gap))

@@ -25,6 +25,10 @@ class SteadyClock:
         self.began = wall.now()
         self._zero = self.began - trio.current_time()
 
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.at(trio.current_time())
+
     def at(self, moment: float) -> float:
         """A moment of trio's clock, in seconds since 1970."""
         return self._zero + moment

@@ -48,8 +48,8 @@ def build_policies(config: Config) -> Policies:
     return Policies(by_finding, feed.poll_interval, feed.retry.refused_pause)
 
 
-def build_coverage(config: Config, checkpoint: Checkpoint, began: float) -> Coverage:
-    """Where to go on from, in a process that `began` then (seconds since 1970)."""
+def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: float) -> Coverage:
+    """Where to go on from `now`, in a process that `began` then (seconds since 1970)."""
     feed = config.feed
     first = feed.start_from if isinstance(feed.start_from, int) else 1
     known = {"auto": None, "inclusive": True, "exclusive": False}
@@ -63,6 +63,7 @@ def build_coverage(config: Config, checkpoint: Checkpoint, began: float) -> Cove
         answered=checkpoint.position is not None,
         before=checkpoint.before,
         began=began,
+        now=now,
     )
 
 

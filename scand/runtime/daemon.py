@@ -21,7 +21,7 @@ from typing import Any
 
 import trio
 
-from scand.actors.committer import CAREFUL_AFTER, Committer
+from scand.actors.committer import CAREFUL_EVERY, Committer
 from scand.actors.fetcher import fetch
 from scand.actors.messages import Folded, Page, Slice
 from scand.actors.patience import PatientStore
@@ -177,8 +177,8 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
     config, clock, observer = parts.config, parts.clock, parts.observer
     shards, key, judge = config.processors.shards, ORDERS[config.feed.order], build_judge(config)
     checkpoint = await parts.store.begin()
-    coverage = build_coverage(config, checkpoint, steady.began)
-    committer = Committer(parts.store, key, careful=checkpoint.attempts > CAREFUL_AFTER)
+    coverage = build_coverage(config, checkpoint, steady.began, steady.now())
+    committer = Committer(parts.store, key, careful=checkpoint.attempts % CAREFUL_EVERY == 0)
     observer(following(coverage, checkpoint))
 
     to_router, pages = trio.open_memory_channel[Page](PAGES)

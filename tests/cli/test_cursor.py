@@ -5,6 +5,7 @@ import json
 import pytest
 import typer
 
+from scand.core.ledger import Gap
 from tests.support.commands import Call, Shop
 from tests.support.scans import scan
 
@@ -70,3 +71,13 @@ def test_what_is_no_id_is_refused(kept: Shop, call: Call, wrong: object) -> None
     assert done.status == 2
     assert "Traceback" not in done.err
     assert position(kept, call)["cursor"] == 9
+
+
+def test_the_answer_to_a_reset_begins_a_new_account(shop: Shop, call: Call) -> None:
+    """Ids mean other events then: what was missing is lost, and holes count again."""
+    shop.keep(scan(5), scan(9), gaps=[Gap(6, 8, 1.0)])
+    shop.tamper("INSERT INTO audit VALUES (1, 0, 'reset', 9, 9, 'the feed ends below 9; halt')")
+    assert "0 ids skipped" in call("cursor", "set", 0, "--yes", *shop.options).out
+    document = position(shop, call)
+    assert (document["cursor"], document["high"]) == (0, 0)
+    assert "3 lost" in call("status", *shop.options).out

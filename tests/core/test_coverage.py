@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scand.core.coverage import Ask, Coverage, Position, Progress, Seen
 from scand.core.event import MAX_ID
 from scand.core.instant import instant_at
-from scand.core.ledger import Gap, Settled
+from scand.core.ledger import Gap, Outcome, Settled
 from tests.core.carrier import T0, Carrier, Follower, Scan
 
 WINDOW = 20.0
@@ -248,8 +248,8 @@ def test_no_question_is_beyond_the_last_id() -> None:
         (True, True, 7, False, False),
         (True, True, 8, False, True),
         (False, None, 8, False, False),
-        (True, False, 3, True, False),
-        (True, None, 3, True, False),
+        (True, False, 3, True, True),
+        (True, True, 3, True, True),
     ],
 )
 def test_not_found_can_mean_that_nothing_is_new(
@@ -344,9 +344,9 @@ def test_ids_from_below_extend_nothing() -> None:
 
 
 def test_old_holes_are_history() -> None:
-    """While catching up, holes in a page older than the window are counted, not looked for."""
+    """While catching up, holes in a page older than two windows are counted, not looked for."""
     coverage = at_cursor(7, late_window=WINDOW)
-    old = seen(7, 12, 13, 15, at=T0 - WINDOW - 1)
+    old = seen(7, 12, 13, 15, at=T0 - 2 * WINDOW - 1)
     progress = coverage.absorb(coverage.advance(), old, T0, T0)
     assert (progress.history, progress.change.put) == (5, [])
 
@@ -536,3 +536,39 @@ def test_two_leaps_in_one_page_are_followed_one_by_one() -> None:
     far, further = 50 * JUMP, 100 * JUMP
     answer(coverage, 22, *range(far, far + 2), *range(further, further + 9))
     assert coverage.cursor == far + 1
+
+
+def test_a_look_from_beyond_the_cursor_does_not_move_it() -> None:
+    """After the cursor was moved back, an old gap is no bridge over what lies between."""
+    coverage = at_cursor(12, Gap(38, 38, T0), inclusive=True, late_window=WINDOW)
+    assert len(coverage.ledger) == 1
+    coverage.advance()
+    progress = coverage.absorb(Ask(38, 2, reread=True), seen(40, 41), T0, T0)
+    assert progress.position.cursor == 12
+    for _ in range(8):
+        coverage.advance()
+    assert coverage.reread(T0 + 2 * WINDOW) is None  # it sleeps
+
+
+def test_a_gap_wakes_when_the_cursor_comes_by() -> None:
+    """What was missing above is looked for again from there on, or found on the way."""
+    position = Position(12, anchored=True, inclusive=True, high=60)
+    gaps = [Gap(20, 20, T0), Gap(38, 38, T0), Gap(50, 50, T0)]
+    coverage = Coverage(position, gaps, late_window=WINDOW, now=T0, began=T0)
+    answer(coverage, 12, *range(13, 20), *range(21, 45))
+    change = answer(coverage, 44, *range(45, 61)).change
+    assert [(gap.low, gap.outcome) for gap in change.settled] == [(50, Outcome.FILLED)]
+    assert len(coverage.ledger) == 1
+    for _ in range(4):
+        coverage.advance()
+    assert coverage.reread(T0 + WINDOW).from_id == 20
+
+
+def test_an_event_below_stands_in_for_a_cursor_that_is_none() -> None:
+    """Where polls repeat no event, there is one to ask for now and then."""
+    coverage = at_cursor(7, inclusive=True, before=5)
+    assert coverage.unproven == 0
+    coverage.let_go()
+    assert coverage.unproven == 5
+    coverage.let_go()
+    assert coverage.unproven == 0

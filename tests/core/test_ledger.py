@@ -241,7 +241,7 @@ def test_the_gaps_are_apart() -> None:
 def test_the_window_of_a_stored_gap_begins_anew() -> None:
     """What an earlier process noted was by a clock that may have been set since then."""
     for since in (0.0, 990.0, 5000.0):  # long ago, just now, and ahead of today
-        ledger = GapLedger([Gap(5, 5, since)], late_window=100.0, began=1000.0)
+        ledger = GapLedger([Gap(5, 5, since)], late_window=100.0, began=1000.0, now=1000.0)
         ledger.looked(1, 9, 1099.0)
         assert len(ledger) == 1
         ledger.looked(1, 9, 1100.0)
