@@ -37,11 +37,14 @@ class Policies:
     halt_pause: float
 
 
-async def establish(reader: PageReader, event: int, before: int, pause: float) -> Verdict:
+async def establish(
+    reader: PageReader, coverage: Coverage, event: int, before: int, pause: float
+) -> Verdict:
     """Find out what became of an event; what means a loss is looked at several times."""
     finding, times = None, 0
+    first = 0 if coverage.inclusive is False else 1
     while True:
-        verdict = await _interview(reader, inquire(event, before))
+        verdict = await _interview(reader, inquire(event, before, first))
         if verdict.finding in {Finding.SAME, Finding.EMPTY}:
             return verdict
         times = times + 1 if verdict.finding is finding else 1

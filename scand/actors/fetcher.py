@@ -132,15 +132,18 @@ class _Fetcher:
             return now - asked_at <= PROOF_EVERY  # after an outage, ask again for a proof
         stale, self._proven_at = self._is_stale(), now
         if coverage.unproven and stale:
-            verdict = await establish(self._reader, coverage.unproven, 0, self._policies.pause)
+            verdict = await self._establish(coverage.unproven, 0)
         elif coverage.misses_cursor(ask, seen):
-            about = coverage.cursor, coverage.before
-            verdict = await establish(self._reader, *about, self._policies.pause)
+            verdict = await self._establish(coverage.cursor, coverage.before)
             if verdict.finding is Finding.SAME:
                 coverage.learn_exclusive()
         else:
             return True
         return await self._follows(verdict)
+
+    async def _establish(self, event: int, before: int) -> Verdict:
+        pause = self._policies.pause
+        return await establish(self._reader, self._coverage, event, before, pause)
 
     def _is_stale(self) -> bool:
         return trio.current_time() - self._proven_at > PROOF_EVERY

@@ -63,8 +63,11 @@ Inquiry = Generator[Question, Sequence[int], Verdict]
 """Yields questions; is sent the ids of each answer."""
 
 
-def inquire(cursor: int, before: int) -> Inquiry:
-    """Find out what became of the event `cursor`; `before` is the id known below it, or 0."""
+def inquire(cursor: int, before: int, first: int = 1) -> Inquiry:
+    """Find out what became of the event `cursor`; `before` is the id known below it, or 0.
+
+    `first` is what to ask from for the feed's first event: 0 where FromEventId is left out.
+    """
     just_before = max(cursor - 1, 1)
     found = yield Question(just_before, 3)
     if cursor not in found and max(found, default=0) == just_before:  # and there was no more room
@@ -74,7 +77,7 @@ def inquire(cursor: int, before: int) -> Inquiry:
     if cursor == 1 and not found:  # a server that leaves it out shows the same
         return Verdict(Finding.SAME)
     beyond = any(each > cursor for each in found)
-    lowest = min((yield Question(1, 1, near=False)), default=0)
+    lowest = min((yield Question(first, 1, near=False)), default=0)
     if not lowest and not beyond:
         return Verdict(Finding.EMPTY)
     if lowest > cursor + 1:
