@@ -33,7 +33,7 @@ class FetchFailed:
 
 @dataclass(frozen=True, slots=True)
 class FeedBetrayed:
-    """The feed is not what it was: `finding` is reset or retention_gap, `policy` what is done."""
+    """The feed is not what it was: `finding` says how (a `Finding`), `policy` what is done."""
 
     finding: str
     policy: str

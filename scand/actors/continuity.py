@@ -58,7 +58,7 @@ async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
     question = next(inquiry)
     while True:
         request = Request(question.from_id, question.limit)
-        reading = await reader.read(request, may_be_idle=question.near)
+        reading = await reader.read(request, may_be_idle=True)
         if isinstance(reading, TooLarge):
             question = question._replace(limit=1)
             continue

@@ -10,7 +10,7 @@ import trio
 
 from scand.actors.continuity import Policies, establish, react
 from scand.actors.messages import Page
-from scand.core.continuity import Finding, Verdict
+from scand.core.continuity import Finding, Verdict, tell
 from scand.core.coverage import Ask, Coverage, Progress, Seen
 from scand.core.decode import Decoded
 from scand.core.head import find_head
@@ -156,7 +156,7 @@ class _Fetcher:
         if aged or verdict.finding is Finding.WITHDRAWN:  # nothing is lost with it
             self._coverage.let_go()
         if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
-            self._coverage.note_empty()
+            self._tell_of_empty(verdict)
             self._believed_until = trio.current_time() + self._policies.halt_pause
         policy = self._policies.by_finding.get(verdict.finding)
         if aged or policy is None:
@@ -168,6 +168,12 @@ class _Fetcher:
         if policy == "halt":
             await self._halt(said)
         return False
+
+    def _tell_of_empty(self, verdict: Verdict) -> None:
+        if not self._coverage.empty:
+            said = tell(verdict, self._coverage.cursor)
+            self._observer(FeedBetrayed(verdict.finding.value, "continue", said))
+        self._coverage.note_empty()
 
     async def _halt(self, said: str) -> None:
         if self._until_caught_up:

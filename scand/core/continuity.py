@@ -4,7 +4,7 @@
 | --- | --- |
 | shows the cursor's event when asked from before it | same: it leaves FromEventId itself out |
 | lacks that event alone | withdrawn: the carrier took one event back |
-| is empty | empty: all events aged out, and were read before |
+| is empty | empty: all events aged out, and were read before; or it is a wrong address |
 | begins further above the cursor | retention gap: events aged out before they were read |
 | ends below the cursor | reset: ids were assigned anew, or this is another feed |
 
@@ -50,8 +50,7 @@ class Incident(NamedTuple):
 class Question(NamedTuple):
     """`FromEventId` and `Limit`.
 
-    `near` the event that is looked for, a 404 can mean that nothing is there, and an element
-    without id may be that event. Elsewhere a 404 is a fault.
+    `near` the event that is looked for, an element without id may be that event.
     """
 
     from_id: int

@@ -124,7 +124,7 @@ class Coverage:
         self._behind = False
         self._reread_credit = 0.0
         self._head_at = float("-inf")
-        self._empty = False
+        self.empty = False
 
     @property
     def position(self) -> Position:
@@ -176,7 +176,7 @@ class Coverage:
 
     def note_empty(self) -> None:
         """The feed has no events at all now: then nothing is what there is to see."""
-        self._empty = True
+        self.empty = True
 
     def begin_anew(self, lowest: int) -> LedgerChange:
         """The feed was reset, and begins at `lowest`, 0 if it is empty."""
@@ -229,7 +229,7 @@ class Coverage:
         self._learn(ask, ids, seen.unreadable)
         fresh = self._trusted(found, ask) if ask.from_id <= self.cursor + 1 else []
         self._largest = max(self._largest, size)
-        self._empty &= not size
+        self.empty &= not size
         if fresh:
             self.ledger.wake(fresh[-1][0])
         self.ledger.fill(ids, now)
@@ -272,13 +272,12 @@ class Coverage:
     def _learn(self, ask: Ask, ids: Sequence[int], unreadable: int) -> None:
         self._anchored |= self.cursor in ids
         # an element without id may be the cursor's event, and one from below belongs elsewhere
-        if not self._learns or not self._anchored or ask.from_id != self.cursor or unreadable:
+        disorder = unreadable or (ids and ids[0] < ask.from_id)
+        if not self._learns or not self._anchored or disorder:
             return
-        if ids and ids[0] < self.cursor:
-            return
-        if self.cursor in ids:
+        if ids[:1] == [ask.from_id]:
             self.inclusive = True
-        elif self.inclusive is None:
+        elif self.inclusive is None and ask.from_id == self.cursor:
             self.inclusive = False
 
     def _trusted(self, found: list[_Found], ask: Ask) -> list[_Found]:
@@ -300,7 +299,7 @@ class Coverage:
     def _shown(self, ask: Ask, ids: Sequence[int], size: int, top: int) -> tuple[int, int]:
         """The ids of which an answer showed all that are visible, `top` being the last of use."""
         least = ask.from_id + (not self.inclusive)
-        if not size and self._anchored and not self._empty:  # contradicts the cursor
+        if not size and self._anchored and not self.empty:  # contradicts the cursor
             return least, least - 1
         if not size:
             return least, self.cursor

@@ -114,7 +114,8 @@ class LogObserver:
         self._log.warning(f"feed.{name}", reason=record.reason, retry_in=wait)
 
     def _betrayed(self, record: FeedBetrayed) -> None:
-        self._log.error(f"feed.{record.finding}", policy=record.policy, what=record.said)
+        say = self._log.error if record.policy == "halt" else self._log.warning
+        say(f"feed.{record.finding}", policy=record.policy, what=record.said)
 
     def _breaker(self, record: BreakerChanged) -> None:
         say = self._log.warning if record.new == "open" else self._log.info

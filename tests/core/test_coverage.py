@@ -572,3 +572,14 @@ def test_an_event_below_stands_in_for_a_cursor_that_is_none() -> None:
     assert coverage.unproven == 5
     coverage.let_go()
     assert coverage.unproven == 0
+
+
+def test_a_server_that_shows_the_id_asked_for_is_inclusive() -> None:
+    """Taken for exclusive, with room for two events a page, it would show the same two for ever."""
+    coverage = at_cursor(7, limit=2, inclusive=None)
+    answer(coverage)
+    assert coverage.inclusive is False
+    assert coverage.advance().from_id == 6
+    answer(coverage, 6, 7)
+    assert coverage.inclusive is True
+    assert 9 in {event for event in (8, 9) if coverage.advance().from_id <= event}
