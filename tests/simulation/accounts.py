@@ -1,0 +1,137 @@
+"""Whether every scan ends in exactly one place, and the parcels follow from them: I1 and I3."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from tests.simulation.books import Books, Entry, Letter
+from tests.simulation.carrier import Carrier, Delivery
+from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
+from tests.simulation.plan import Plan
+from tests.simulation.scans import Item, Row
+from tests.simulation.truth import MILESTONES, Parcel, fold
+
+I1, I3 = Invariant.I1, Invariant.I3
+
+
+class Accounts:
+    """Follows what one store holds, from commit to commit."""
+
+    def __init__(self, plan: Plan, items: Sequence[Item], carrier: Carrier, tally: Tally) -> None:
+        self._plan, self._carrier, self._tally = plan, carrier, tally
+        self._at: dict[int, list[Item]] = {}
+        for item in items:
+            self._at.setdefault(item.place, []).append(item)
+        self._by_raw = {item.raw: item for item in items}
+        self.read: list[Delivery] = []  # by the daemon, as pages to be committed
+        self.open(Books())
+
+    def open(self, books: Books) -> None:
+        """Begin with the first row: a process has been started."""
+        self._books = books
+        self._rows: dict[int, Row] = {}
+        self._read = 0
+        self._letters: dict[str, Letter] = {}
+        self._announced: dict[tuple[int, str | None], str] = {}
+
+    def take(self) -> None:
+        """Check the rows that have come, each against the feed."""
+        self._letters = {letter.identity: letter for letter in self._books.letters}
+        for entry in self._books.journal[self._read :]:
+            self._check_entry(entry)
+            self._rows[entry.row["event_id"]] = entry.row
+        self._read = len(self._books.journal)
+        for letter in self._books.letters:
+            self._check_letter(letter)
+        self._check_parcels()
+
+    def _check_parcels(self) -> None:
+        expected, found = (
+            fold(self._rows.values(), self._plan.config.feed.order),
+            self._books.parcels,
+        )
+        require(found == expected, I1, "parcels differ:", *_differing(found, expected))
+        for number, parcel in expected.items():
+            for milestone, _ in MILESTONES:
+                said = self._announced.get((number, milestone))
+                require(said == parcel[f"{milestone}_at"], I1, "unannounced:", parcel, said)
+        if expected:
+            self._tally.held(I1)
+
+    def _check_entry(self, entry: Entry) -> None:
+        row, place = entry.row, entry.row["event_id"]
+        variants = [item.fate.row for item in self._at.get(place, [])]
+        require(row in variants, I3, "journaled otherwise than served:", entry, variants)
+        require(place not in self._rows, I3, "journaled twice:", row)
+        if entry.milestone:
+            self._check_milestone(entry)
+
+    def _check_milestone(self, entry: Entry) -> None:
+        """What is announced anew corrects what was announced before."""
+        kind = (entry.row["parcel_id"], entry.milestone)
+        said = self._announced.get(kind)
+        require(entry.corrects == said, I1, "it corrects another milestone:", entry, said)
+        self._announced[kind] = entry.row["created_at"]
+
+    def _check_letter(self, letter: Letter) -> None:
+        item = self._by_raw.get(letter.raw)
+        if item is None:
+            raise Violation(I3, f"a dead letter of what was never served: {letter}")
+        row = self._rows.get(item.place) if item.fate.readable else None
+        require(letter.identity == identity(item), I3, "a wrong identity:", letter)
+        if item.fate.row is None:
+            require(letter.reason == item.fate.reason, I3, "a wrong reason:", letter)
+            alone = len(self._at[item.place]) == 1
+            require(row is None or not alone, I3, "applied, and a dead letter:", letter)
+        elif letter.reason == "conflict":
+            require(row not in (None, item.fate.row), I3, "no conflict:", letter, row)
+        else:
+            poison = any(each.fault is Fault.POISON_ROW for each in self._at[item.place])
+            refused = poison and letter.reason == "processing_failed"
+            require(refused, I3, "a sound scan became a dead letter:", letter)
+            require(row != item.fate.row, I3, "applied, and a dead letter:", letter)
+
+    def check_delivery(self, delivery: Delivery) -> None:
+        """A page has been committed: whatever it held must be recorded."""
+        for item in delivery.items:
+            require(self.has(item), I3, "committed, but neither here nor there:", item)
+        if delivery.items:
+            self._tally.held(I3)
+
+    def has(self, item: Item) -> bool:
+        """Whether a scan, as it was served, is applied or a dead letter."""
+        row = self._rows.get(item.place)
+        if item.fate.row is not None and row == item.fate.row:
+            return True
+        letter = self._letters.get(identity(item))
+        if letter is None:
+            return False
+        # there is one dead letter per EventId, and the last one to come is kept
+        return letter.raw == item.raw or self._by_raw[letter.raw] in self._at[item.place]
+
+    def has_place(self, place: int) -> bool:
+        """Whether any of the scans at a place is recorded."""
+        return any(map(self.has, self._at.get(place, [])))
+
+    def unrecorded(self) -> Iterator[Item]:
+        """What was read as a page, and is not there."""
+        for delivery in self.read:
+            healed = delivery.at >= self._plan.heal_at
+            for item in delivery.items:
+                # a page may be lost in a crash, and what was on it may be gone or changed by then
+                here = self.has(item) if healed else self.has_place(item.place)
+                if not here and item.gone_at == float("inf"):
+                    yield item
+
+
+def identity(item: Item) -> str:
+    """What a dead letter of this scan is known by."""
+    if item.fate.readable:
+        return f"id:{item.place}"
+    return f"sha256:{sha256(item.raw).hexdigest()}"
+
+
+def _differing(found: dict[int, Parcel], expected: dict[int, Parcel]) -> list[Parcel | None]:
+    """The first two that differ, each as found and as expected."""
+    numbers = sorted(found.keys() | expected.keys())
+    pairs = [(found.get(number), expected.get(number)) for number in numbers]
+    return [parcel for one, other in pairs if one != other for parcel in (one, other)][:4]

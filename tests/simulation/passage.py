@@ -1,0 +1,177 @@
+"""Where the cursor goes, and what it passes: I2 and I9."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+from scand.ports import PageResult
+from tests.simulation.accounts import Accounts
+from tests.simulation.betrayal import Betrayal
+from tests.simulation.books import Audit, Books
+from tests.simulation.carrier import Carrier
+from tests.simulation.clock import JumpingClock
+from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
+from tests.simulation.plan import Plan
+from tests.simulation.scans import Item
+from tests.simulation.truth import late, promised
+
+I2, I3, I9 = Invariant.I2, Invariant.I3, Invariant.I9
+
+MOVES = ("reset", "cursor_set")
+"""Incidents after which the cursor may be anywhere."""
+
+
+class Passage:
+    """Follows one cursor, and the gaps that it leaves behind."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        items: Sequence[Item],
+        betrayal: Betrayal | None,
+        accounts: Accounts,
+        carrier: Carrier,
+        clock: JumpingClock,
+        tally: Tally,
+    ) -> None:
+        self._items, self._betrayal, self._clock = items, betrayal, clock
+        self._accounts, self._carrier, self._tally = accounts, carrier, tally
+        self._places = [item.place for item in items]
+        self._promised = promised(items, plan.config.feed.late_window)
+        self._lasting = {group[0].place for group in self._promised if group[0].epoch == 0}
+        self._late = late(items)
+        self._waiting: set[int] = set()  # passed, and still looked for
+        self._lost: set[int] = set()  # given up, lost, or history
+        self._misdated: set[int] = set()  # history only to a clock that was ahead
+        self.open(Books())
+
+    def open(self, books: Books, audited: int = 0) -> None:
+        """Begin with the first row: a process has been started; so many incidents are known."""
+        self._books, self._audited, self._settled = books, audited, 0
+
+    def moved(self, pages: Sequence[PageResult], before: int) -> None:
+        """Check what a commit of these pages passed, the cursor having been at `before`."""
+        new = self._books.audit[self._audited :]
+        self._audited = len(self._books.audit)
+        for incident in new:
+            self._check_incident(incident)
+            if incident.action == "cursor_set":
+                before = incident.now
+        for page in pages:
+            before = self._follow(page, before, new)
+        require(self._books.cursor == before, I2, "the cursor is not the last page's", before)
+        if self._books.cursor:
+            self._tally.held(I2)
+        self._check_gaps()
+
+    def _follow(self, page: PageResult, before: int, incidents: Sequence[Audit]) -> int:
+        """Where the cursor is after this page."""
+        cursor = page.position.cursor if page.position else before
+        if cursor < before:
+            back = any(each.action == "reset" and each.now == cursor for each in incidents)
+            require(back, I2, "the cursor went back to", cursor)
+        for item in self._between(before, cursor):
+            self._pass(item, page)
+        return cursor
+
+    def _between(self, low: int, high: int) -> Sequence[Item]:
+        return self._items[bisect_right(self._places, low) : bisect_right(self._places, high)]
+
+    def _pass(self, item: Item, page: PageResult) -> None:
+        place, delivery = item.place, self._carrier.delivered(page.asked_from, page.body)
+        if self._accounts.has(item):
+            return
+        if self._in_gap(place):
+            self._waiting.add(place)
+            return
+        was_there = delivery is not None and item.visible(delivery.at)
+        require(not was_there, I2, "the cursor passed a scan that was there:", item)
+        known = place in self._lost or self._accounts.has_place(place) or self._ended(place)
+        looked_for = page.history or known
+        require(looked_for, I2, "the cursor passed an id that nobody looks for:", place)
+        self._lost.add(place)
+        if delivery is None or self._clock.was_ahead_since(delivery.at):
+            self._misdated.add(place)
+
+    def _in_gap(self, place: int) -> bool:
+        at = bisect_right(self._books.gaps, (place, float("inf"))) - 1
+        return at >= 0 and place <= self._books.gaps[at][1]
+
+    def _ended(self, place: int) -> bool:
+        return any(gap.low <= place <= gap.high for gap in self._books.settled)
+
+    # --- the gaps
+
+    def _check_gaps(self) -> None:
+        settled = self._books.settled[self._settled :]
+        self._settled = len(self._books.settled)
+        for gap in settled:
+            if gap.outcome == "filled":
+                for place in range(gap.low, gap.high + 1):
+                    found = self._accounts.has_place(place)
+                    require(found, I3, "a gap was filled with nothing:", gap)
+            elif gap.outcome == "lost":
+                self._check_lost(gap.low, gap.high)
+        for place in sorted(self._waiting):
+            if self._accounts.has_place(place):
+                self._waiting.discard(place)
+            elif not self._in_gap(place):
+                ends = [gap.outcome for gap in settled if gap.low <= place <= gap.high]
+                self._end_waiting(place, ends)
+
+    def _end_waiting(self, place: int, ends: Sequence[str]) -> None:
+        self._waiting.discard(place)
+        self._lost.add(place)
+        require(ends, I2, "nobody looks any more for", place)
+        too_early = "given_up" in ends and place in self._lasting
+        require(not too_early, I9, "given up too early:", place)
+
+    # --- a feed that betrays
+
+    def halted(self) -> bool:
+        """Whether the last incident is one that an operator has not answered yet."""
+        audit = self._books.audit
+        return bool(audit) and audit[-1].action != "cursor_set"
+
+    def _check_incident(self, incident: Audit) -> None:
+        """An incident must have happened; an operator may do as he likes."""
+        causes = _CAUSES.get(incident.action, set())
+        known = {self._betrayal.fault} if self._betrayal else set()
+        struck = known | (self._tally.struck.keys() & {Fault.WITHDRAWN})
+        require(not causes or causes & struck, I2, "an incident that never was:", incident)
+
+    def _check_lost(self, low: int, high: int) -> None:
+        """What was told as lost must be gone."""
+        if any(each.action in MOVES for each in self._books.audit):
+            return
+        first, last = bisect_left(self._places, low), bisect_right(self._places, high)
+        for item in self._items[first:last]:
+            gone = item.gone_at < float("inf") or self._accounts.has_place(item.place)
+            require(gone, I2, "told as lost, though it is there:", item)
+
+    # --- at the end
+
+    def missing(self, now: float) -> Iterator[Item]:
+        """What was promised, and is not there."""
+        anew = any(each.action in MOVES for each in self._books.audit)
+        for group in self._promised:
+            owed = (group[0].epoch == 0 or anew) and group[0].place not in self._misdated
+            if owed and group[0].shown_at <= now and not any(map(self._accounts.has, group)):
+                yield group[0]
+
+    def settle(self, now: float) -> None:
+        """Check that nothing is missing, when all must have come."""
+        for item in self.missing(now):
+            was_late = item.place in self._lost | self._waiting
+            raise Violation(I9 if was_late else I3, f"never found: {item}")
+        for item in self._accounts.unrecorded():
+            raise Violation(I3, f"served, but never recorded: {item}")
+        found = {place for place in self._late if self._accounts.has_place(place)}
+        if found & {group[0].place for group in self._promised}:
+            self._tally.held(I9)
+
+
+_CAUSES = {
+    "reset": {Fault.FEED_RESET, Fault.WITHDRAWN},
+    "retention_gap": {Fault.FEED_RESET, Fault.RETENTION, Fault.WITHDRAWN},
+}
+"""What an incident can be due to."""

@@ -1,0 +1,10 @@
+"""Bugs, planted into production code for the time of a run: each must be found by its harm.
+
+Production knows nothing of them: a plant exchanges a function, as a mistaken change would. Each is
+a mistake that somebody could make, and that a test of the happy path would not notice.
+"""
+
+from tests.simulation.plants import actors, core, feed, store
+from tests.simulation.plants.garden import PLANTS
+
+__all__ = ["PLANTS", "actors", "core", "feed", "store"]

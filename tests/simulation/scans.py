@@ -1,0 +1,231 @@
+"""The contents of the feed: every scan as served, and what must become of it.
+
+What is expected is written down where a scan is made up, so nothing has to be read back from it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+
+from tests.simulation.faults import Fault
+from tests.simulation.plan import Plan, Streams
+from tests.support.parts import NOON
+
+MAX_ID_JUMP = 1000
+"""As in the plan's settings: a longer step is not believed at once."""
+
+FIELDS = (
+    *("event_id", "parcel_id", "type", "created_at", "status_code", "run_id"),
+    *("carrier_id", "user_id", "device_id", "device_transaction_id"),
+)
+"""The journal's columns of an event."""
+
+_LEAPS = (50, MAX_ID_JUMP - 5, MAX_ID_JUMP + 5, 1_000_000)
+
+Row = dict[str, Any]
+
+_KNOWN = (
+    *(("PICKUP", ""), ("STATUS", ""), ("STATUS", ""), ("DELIVERY", "")),
+    *(("STATUS", "ORDER_RECEIVED"), ("PICKUP", "DISPATCHED"), ("DELIVERY", "DELIVERED")),
+)
+
+
+class Fate(NamedTuple):
+    """What must become of a scan: a row of the journal, or a dead letter with this reason."""
+
+    row: Row | None
+    reason: str = ""
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class Item:
+    """A scan at its place in the feed, where it is served from one time to another.
+
+    `epoch` counts how often the feed began anew; ids mean something within one only.
+    """
+
+    place: int
+    shown_at: float
+    raw: bytes
+    fate: Fate
+    fault: Fault | None = None
+    gone_at: float = float("inf")
+    epoch: int = 0
+
+    def visible(self, now: float) -> bool:
+        """Whether it is served now."""
+        return self.shown_at <= now < self.gone_at
+
+    @property
+    def event_id(self) -> int | None:
+        """The place, where the scan tells it."""
+        return self.place if self.fate.readable else None
+
+
+def grow(plan: Plan, streams: Streams) -> list[Item]:
+    """All that the feed will ever hold, were it true to its word; by place."""
+    rng = streams["world"]
+    places = _places(plan, rng)
+    times = _times(plan, rng, len(places))
+    makers = [
+        Maker(plan, streams["scans"], place, shown)
+        for place, shown in zip(places, times, strict=True)
+    ]
+    items = [maker.make() for maker in makers]
+    if Fault.CONFLICT in plan.rates and rng.random() < 0.5:
+        items[-1] = makers[-1].conflict()  # which every poll repeats
+    return [variant for item in items for variant in item]
+
+
+def _places(plan: Plan, rng: Random) -> list[int]:
+    places, place = [], plan.first_id
+    for _ in range(plan.backlog + plan.events):
+        places.append(place)
+        place += 1
+        if rng.random() < plan.rates.get(Fault.MISSING, 0.0):
+            place += rng.randint(1, 4)
+        if rng.random() < plan.rates.get(Fault.JUMP, 0.0) and plan.leaps:
+            place += rng.choice(_LEAPS if plan.believes_leaps else _LEAPS[:2])
+    return places
+
+
+def _times(plan: Plan, rng: Random, count: int) -> list[float]:
+    """When each place is shown: the backlog long before, the rest in bursts, some of it late."""
+    starts = sorted(rng.uniform(0.0, plan.span) for _ in range(max(1, plan.events // 4)))
+    shown = [-3600.0 + 10.0 * place for place in range(plan.backlog)]
+    shown += sorted(rng.choice(starts) for _ in range(count - len(shown)))
+    window = plan.config.feed.late_window
+    for place in range(count):
+        if rng.random() < plan.rates.get(Fault.LATE, 0.0):
+            shown[place] += window * (rng.random() if rng.random() < 0.85 else rng.uniform(1, 3))
+    return shown
+
+
+@dataclass
+class Maker:
+    """Makes up one scan."""
+
+    plan: Plan
+    rng: Random
+    place: int
+    shown: float
+    epoch: int = 0
+
+    def make(self) -> list[Item]:
+        """The scan, or those that are served one after the other at its place."""
+        for fault, make in _KINDS:
+            if self.rng.random() < self.plan.rates.get(fault, 0.0):
+                return [replace(make(self), fault=fault)]
+        if self.rng.random() < self.plan.rates.get(Fault.CONFLICT, 0.0):
+            return self.conflict()
+        if self.rng.random() < self.plan.rates.get(Fault.WITHDRAWN, 0.0):
+            gone_at = self.shown + self.rng.uniform(0.0, 100.0)
+            return [replace(self.plain(), gone_at=gone_at, fault=Fault.WITHDRAWN)]
+        return [self.plain()]
+
+    # --- what is as it should be, more or less
+
+    def plain(self) -> Item:
+        wire, row = self._scan(*self.rng.choice(_KNOWN))
+        return self._item(wire, Fate(row))
+
+    def unknown(self) -> Item:
+        wire, row = self._scan("RETURN", "WAREHOUSE")
+        strict = self.plan.config.catalogue.mode == "strict"
+        return self._item(wire, Fate(None, "not_in_catalogue") if strict else Fate(row))
+
+    def conflict(self) -> list[Item]:
+        """Two scans under one id, one after the other."""
+        since = self.rng.choice([self.shown, self.plan.heal_at])
+        then = max(since, self.shown) + self.rng.uniform(0.0, 60.0)
+        one, other = self.plain(), self.plain()
+        return [
+            replace(one, gone_at=then, fault=Fault.CONFLICT),
+            replace(other, shown_at=then, fault=Fault.CONFLICT),
+        ]
+
+    # --- what is not
+
+    def malformed(self) -> Item:
+        wire, _ = self._scan("STATUS", "")
+        change, reason = self.rng.choice(_MALFORMED)
+        wire.update(change)
+        if reason == "invalid_event_id":  # its place can be read all the same
+            wire["EventId"] = str(self.place)
+        return self._item(wire, Fate(None, reason))
+
+    def unreadable(self) -> Item:
+        wire, _ = self._scan("STATUS", f"at {self.place}")
+        if self.rng.random() < 0.5:
+            del wire["EventId"]
+            return self._item(wire, Fate(None, "missing_field", readable=False))
+        return self._item(f"scan {self.place}", Fate(None, "not_an_object", readable=False))
+
+    def poison(self) -> Item:
+        wire, _ = self._scan("STATUS", "")
+        wire["Weight"] = float("nan")
+        return self._item(wire, Fate(None, "not_json"))
+
+    # --- the parts
+
+    def _item(self, wire: object, fate: Fate) -> Item:
+        raw = json.dumps(wire).encode()
+        return Item(self.place, self.shown, raw, fate, epoch=self.epoch)
+
+    def _scan(self, kind: str, status: str) -> tuple[dict[str, Any], Row]:
+        rng, number = self.rng, self.rng.randint(1, 40)
+        written, created_at = self._instant()
+        row = {
+            "event_id": self.place,
+            "parcel_id": 1 + rng.randrange(self.plan.parcels),
+            "type": kind,
+            "created_at": created_at,
+            "status_code": status,
+            "run_id": str(number),
+            "carrier_id": "NC",
+            "user_id": None,
+            "device_id": number,
+            "device_transaction_id": self.place,
+        }
+        return {
+            "EventId": self.place,
+            "ParcelId": row["parcel_id"],
+            "Type": rng.choice([kind, kind, f" {kind.lower()}"]),
+            "CreatedDateTimeUtc": written,
+            "StatusCode": status or rng.choice(["", None]),
+            "Device": {"DeviceTransactionId": self.place, "DeviceId": number},
+            "User": {"CarrierId": "NC", "RunId": rng.choice([number, str(number)])},
+        }, row
+
+    def _instant(self) -> tuple[str, str]:
+        """A time as written, and in normal form; `lag` before it is shown, at the most."""
+        rng = self.rng
+        lag = self.plan.lag * rng.random()
+        moment = datetime.fromtimestamp(NOON + self.shown - lag, UTC).replace(tzinfo=None)
+        normal = f"{moment.isoformat(timespec='microseconds')}7Z"
+        if rng.random() < 0.8:
+            return normal, normal
+        east = moment + timedelta(hours=2)
+        return f"{east.isoformat(sep=' ', timespec='microseconds')}79 +02:00", normal
+
+
+_MALFORMED: Sequence[tuple[dict[str, Any], str]] = (
+    ({"ParcelId": None}, "missing_field"),
+    ({"ParcelId": "5001"}, "invalid_parcel_id"),
+    ({"EventId": "its place, as text"}, "invalid_event_id"),
+    ({"CreatedDateTimeUtc": "yesterday"}, "invalid_created_at"),
+    ({"Type": " "}, "invalid_field"),
+    ({"StatusCode": ["a", "list"]}, "invalid_field"),
+)
+
+_KINDS: Sequence[tuple[Fault, Callable[[Maker], Item]]] = (
+    (Fault.MALFORMED, Maker.malformed),
+    (Fault.UNREADABLE, Maker.unreadable),
+    (Fault.POISON_PAGE, Maker.poison),
+    (Fault.UNKNOWN, Maker.unknown),
+    (Fault.POISON_ROW, Maker.plain),
+)

@@ -1,0 +1,190 @@
+"""One seed: a carrier, a disk, and one process of scand after the other until all is well."""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from scand.core.errors import IngestFailedError
+from scand.feed.http import HttpFeed, open_client
+from scand.records import FeedBetrayed, Record
+from scand.runtime import daemon
+from scand.runtime.generations import Generations
+from scand.store.opening import Identity
+from tests.simulation import backends
+from tests.simulation.betrayal import betray
+from tests.simulation.carrier import Carrier
+from tests.simulation.checker import Checker
+from tests.simulation.clock import JumpingClock
+from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
+from tests.simulation.manners import Manners
+from tests.simulation.plan import Plan, Streams
+from tests.simulation.scans import grow
+from tests.simulation.store import Brittle, SimulatedStore
+from tests.simulation.trace import Trace
+from tests.simulation.troubles import MAX_BODY
+from tests.support.parts import URL
+from tests.support.power import PowerCut
+
+
+class World:
+    """What outlives the processes."""
+
+    def __init__(self, plan: Plan, trace: Trace) -> None:
+        self.plan, self.trace, self.tally = plan, trace, Tally()
+        self.streams = Streams(plan.seed)
+        self.clock = JumpingClock()
+        self.backend = backends.build(plan.backend, self.streams["disk"])
+        items, betrayal = betray(plan, grow(plan, self.streams), self.streams)
+        self.items = items
+        breaker = plan.config.feed.breaker
+        self.manners = Manners(breaker.failures, breaker.reset_after, self.tally, trace)
+        self.carrier = Carrier(plan, items, betrayal, self.streams, self.manners, self.tally, trace)
+        self.checker = Checker(
+            plan,
+            items,
+            betrayal,
+            self.carrier,
+            self.manners,
+            self.clock,
+            self.tally,
+            trace,
+        )
+        self.refused = frozenset(item.place for item in items if item.fault is Fault.POISON_ROW)
+        self.last_change = max(max(item.shown_at, _finite(item.gone_at)) for item in items)
+        self.ended_by: Fault | None = None
+        self.lives = 0
+        self.well = False
+
+    @property
+    def healed(self) -> bool:
+        """Whether no fault will strike any more."""
+        return trio.current_time() >= self.plan.heal_at
+
+    def strike(self, fault: Fault) -> None:
+        """A fault has done its harm."""
+        self.tally.strike(fault)
+        self.trace.note("fault", fault.name)
+
+    async def stall(self) -> None:
+        """What a processor waits for before it looks at a slice."""
+        rng, rate = self.streams["stall"], self.plan.rates.get(Fault.STALL, 0.0)
+        if rate and not self.healed and rng.random() < rate:
+            self.strike(Fault.STALL)
+            await trio.sleep(rng.uniform(1.0, 40.0))
+
+
+def _finite(time: float) -> float:
+    return time if time < float("inf") else 0.0
+
+
+class Life:
+    """One process."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.plan = world, world.plan
+        feed = world.plan.config.feed
+        identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
+        connection = world.backend.open(identity)
+        world.checker.opened(connection, world.ended_by)
+        world.lives += 1
+        world.ended_by = None
+        self.connection = Brittle(connection, world.refused)
+        self.store = SimulatedStore(
+            self.connection,
+            world.plan,
+            world.clock,
+            world.streams["store"],
+            world.tally,
+            world.trace,
+            before=world.checker.committing,
+            after=lambda _: world.checker.committed(connection),
+            die=self.die,
+        )
+        self.scope, self.stopping = trio.CancelScope(), trio.Event()
+        self.halted, self.generations = trio.Event(), Generations()
+        self.tree = trio.lowlevel.current_task()
+        self.asked_to_end = float("inf")
+
+    async def run(self, haunt: Callable[["Life"], Awaitable[None]]) -> None:
+        """Live until the end, whichever that is."""
+        world, feed = self.world, self.plan.config.feed
+        async with open_client(transport=world.carrier) as client:
+            http = HttpFeed(
+                client=client,
+                url=URL,
+                timeout=feed.timeout,
+                max_body=MAX_BODY,
+                now=world.clock.utc,
+            )
+            parts = daemon.Parts(
+                self.plan.config,
+                http,
+                self.store,
+                world.clock,
+                self._heard,
+                stopping=self.stopping,
+                generations=self.generations,
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(haunt, self)
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(self._tree, parts)
+                nursery.cancel_scope.cancel()
+        if not self.connection.dead:
+            try:
+                world.backend.close()
+            except PowerCut:
+                self.die(Fault.POWER)
+        self._check_end()
+
+    async def _tree(self, parts: daemon.Parts) -> None:
+        self.tree = trio.lowlevel.current_task()
+        try:
+            with self.scope:
+                await daemon.run_tree(parts)
+        except IngestFailedError as error:
+            require(not self.world.healed, Invariant.I8, "ingest gave up:", error)
+            self.world.trace.note("gave up", error)
+        except Exception as error:
+            raise Violation(Invariant.I8, f"it ended with {error!r}") from error
+
+    def _check_end(self) -> None:
+        grace = self.plan.config.supervisor.drain_timeout + 30 * self.plan.store_pause + 1.0
+        late = trio.current_time() - self.asked_to_end - grace
+        require(late <= 0, Invariant.I8, "it does not end when told to; late by", late)
+
+    def _heard(self, record: Record) -> None:
+        if not self.connection.dead:
+            self.world.checker.heard(record)
+        if isinstance(record, FeedBetrayed) and record.policy == "halt":
+            self.halted.set()
+
+    def lowest(self) -> int:
+        """The least id that the feed shows, where an operator would go on."""
+        now = trio.current_time()
+        return min((item.place for item in self.world.items if item.visible(now)), default=1)
+
+    # --- ways to end
+
+    def stop(self, fault: Fault | None) -> None:
+        """SIGTERM."""
+        self._end(fault)
+        self.stopping.set()
+
+    def cancel(self) -> None:
+        """Whatever runs the tree gives it up."""
+        self._end(Fault.CANCEL)
+        self.scope.cancel()
+
+    def die(self, fault: Fault) -> None:
+        """kill -9, or a power cut."""
+        self._end(fault)
+        self.connection.dead = True
+        self.world.backend.kill()
+        self.scope.cancel()
+
+    def _end(self, fault: Fault | None) -> None:
+        self.asked_to_end = min(self.asked_to_end, trio.current_time())
+        self.world.ended_by = fault
+        if fault:
+            self.world.strike(fault)
