@@ -73,6 +73,18 @@ class TooLarge:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A whole body that is no page, again and again: something in it breaks it. Never from a Feed.
+
+    `begun` is when it was asked for, on trio's clock.
+    """
+
+    reason: str
+    body: bytes
+    begun: float
+
+
 Outcome = Answered | NothingNew | NotFound | Throttled | Refused | Failed | TooLarge
 
 

@@ -17,17 +17,16 @@ from scand.core.continuity import (
     tell,
 )
 from scand.core.coverage import Coverage
-from scand.core.decode import Decoded
 from scand.core.ledger import LedgerChange
-from scand.feed.reader import PageReader
-from scand.ports import Request, TooLarge
+from scand.feed.reader import PageReader, Reading
+from scand.ports import Request, TooLarge, Unreadable
 
 Policy = Literal["halt", "continue"]
 
 
 @dataclass(frozen=True)
 class Policies:
-    """What is done about each finding that means a loss.
+    """What is done about each finding that means a loss, and about a page that cannot be read.
 
     Between two looks at a doubtful feed pass `pause` seconds, and `halt_pause` while it halts.
     """
@@ -35,6 +34,7 @@ class Policies:
     by_finding: Mapping[Finding, Policy]
     pause: float
     halt_pause: float
+    on_poison: Literal["isolate", "halt"] = "isolate"
 
 
 async def establish(
@@ -62,7 +62,7 @@ async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
         if isinstance(reading, TooLarge):
             question = question._replace(limit=1)
             continue
-        ids, unreadable = _ids(reading.decoded)
+        ids, unreadable = _ids(reading)
         if unreadable and question.near:
             return Verdict(Finding.SAME)
         try:
@@ -72,10 +72,12 @@ async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
             return verdict
 
 
-def _ids(decoded: Decoded) -> tuple[list[int], bool]:
+def _ids(reading: Reading | Unreadable) -> tuple[list[int], bool]:
     """The ids of a page, and whether it has elements without."""
-    rejected = [item.event_id for item in decoded.rejected]
-    known = [*(event.event_id for event in decoded.events), *filter(None, rejected)]
+    if isinstance(reading, Unreadable):
+        return [], True
+    rejected = [item.event_id for item in reading.decoded.rejected]
+    known = [*(event.event_id for event in reading.decoded.events), *filter(None, rejected)]
     return known, None in rejected
 
 

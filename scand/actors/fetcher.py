@@ -9,14 +9,16 @@ from dataclasses import replace
 import trio
 
 from scand.actors.continuity import Policies, establish, react
+from scand.actors.isolation import isolate
 from scand.actors.messages import Page
 from scand.core.continuity import Finding, Verdict, tell
 from scand.core.coverage import Ask, Coverage, Progress, Seen
 from scand.core.decode import Decoded
+from scand.core.event import Reason
 from scand.core.head import find_head
 from scand.core.instant import epoch_of
 from scand.feed.reader import PageReader, Reading
-from scand.ports import Clock, Observer, Request, TooLarge
+from scand.ports import Clock, Observer, Request, TooLarge, Unreadable
 from scand.records import FeedBetrayed, PageFetched
 
 PROOF_EVERY = 30.0
@@ -84,17 +86,16 @@ class _Fetcher:
         self._due = trio.current_time()
         self._proven_at = float("-inf")
         self._believed_until = 0.0
+        self._wary = False
         self.halted = ""
 
     async def step(self) -> bool:
         """Ask, and send on what is new. Whether the head is reached and nothing else is wanted."""
         ask = await self._next_ask()
         asked_at = trio.current_time()
-        idle = self._coverage.may_be_idle(ask)
-        reading = await self._reader.read(Request(ask.from_id, ask.limit), may_be_idle=idle)
-        if isinstance(reading, TooLarge):
-            self._coverage.shrink()
-            return False
+        reading = await self._read(ask)
+        if reading is None:
+            return bool(self.halted)
         seen, now = _seen(reading.decoded), trio.current_time()
         if not await self._is_same_feed(ask, asked_at, seen):
             return bool(self.halted)
@@ -114,9 +115,56 @@ class _Fetcher:
                 return self._coverage.advance(prove=self._is_stale())
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
+    async def _read(self, ask: Ask) -> Reading | None:
+        """The answer, or None where something smaller is to be asked first."""
+        reading = await self._reader.read(
+            Request(ask.from_id, ask.limit),
+            may_be_idle=self._coverage.may_be_idle(ask),
+            wary=self._wary,
+        )
+        if isinstance(reading, Reading):
+            self._wary &= ask.limit == 1
+            return reading
+        if isinstance(reading, Unreadable):
+            return await self._isolate(ask, reading)
+        self._coverage.shrink()
+        return None
+
+    async def _isolate(self, ask: Ask, broken: Unreadable) -> Reading | None:
+        """Ask for less and less, until the event that breaks the page is alone and can be found."""
+        said = f"the page from {ask.from_id} on cannot be read: {broken.reason}"
+        if self._policies.on_poison == "halt":
+            await self._give_up(said)
+            return None
+        self._wary = True
+        if ask.limit > 1:
+            self._coverage.shrink()
+            return None
+        reading = await isolate(
+            self._reader,
+            ask,
+            broken,
+            least=ask.from_id if ask.reread else self._coverage.cursor + 1,
+            reach=self._coverage.max_id_jump,
+            exclusive=self._coverage.inclusive is False,
+        )
+        if reading is None:
+            await self._give_up(said)
+            return None
+        (letter,) = reading.decoded.rejected
+        found = f"event {letter.event_id} breaks every page it is in: {broken.reason}"
+        self._observer(FeedBetrayed("poison", "isolate", found))
+        return reading
+
+    async def _give_up(self, said: str) -> None:
+        self._observer(FeedBetrayed("poison", "halt", said))
+        await self._halt(said)
+
     async def _absorb(self, ask: Ask, reading: Reading, seen: Seen) -> Progress:
         begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
+        if _is_broken(reading):
+            self._coverage.pass_broken()
         self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
         page = self._echo.new_in(_page(self._sequence, ask, reading, progress))
         if page is not None:
@@ -192,16 +240,20 @@ async def seek_head(reader: PageReader) -> int:
     question = next(search)
     while True:
         reading = await reader.read(Request(question, 1), may_be_idle=True)
-        if isinstance(reading, TooLarge):  # cannot be: a limit of 1 is retried by the reader
-            continue
-        shown = _seen(reading.decoded)
-        unreadable = [question] * shown.unreadable  # something is there, or beyond
-        ids = [seen for seen, _ in shown.ids if seen >= question] or unreadable
         try:
-            question = search.send(min(ids, default=None))
+            question = search.send(_least_from(question, reading))
         except StopIteration as found:
             head: int = found.value
             return head
+
+
+def _least_from(question: int, reading: Reading | TooLarge | Unreadable) -> int | None:
+    """The least id that the answer shows; where it has no readable one, something is there."""
+    if not isinstance(reading, Reading):
+        return question
+    shown = _seen(reading.decoded)
+    ids = [seen for seen, _ in shown.ids if seen >= question]
+    return min(ids or [question] * shown.unreadable, default=None)
 
 
 class Echo:
@@ -225,6 +277,10 @@ class Echo:
             )
         news = page.events or page.rejected or any(page.ledger) or page.history
         return page if news else None
+
+
+def _is_broken(reading: Reading) -> bool:
+    return any(item.reason is Reason.UNREADABLE for item in reading.decoded.rejected)
 
 
 def _seen(decoded: Decoded) -> Seen:

@@ -72,6 +72,7 @@ class Feed(Section):
     max_id_jump: Annotated[Whole, Field(ge=1, le=MAX_ID)] = 10_000_000
     max_future: Duration = 86400.0
     on_reset: Literal["halt", "continue"] = "halt"
+    on_poison: Literal["isolate", "halt"] = "isolate"
     on_retention_gap: Literal["halt", "continue"] = "continue"
     catch_up_concurrency: Annotated[Whole, Field(ge=1, le=64)] = 1
     breaker: Breaker = Breaker()

@@ -125,6 +125,7 @@ class Coverage:
         self._reread_credit = 0.0
         self._head_at = float("-inf")
         self.empty = False
+        self._passes = False
 
     @property
     def position(self) -> Position:
@@ -169,6 +170,10 @@ class Coverage:
         """The event that proves the feed is gone, and the feed is the same."""
         self.before *= self._anchored
         self._anchored = False
+
+    def pass_broken(self) -> None:
+        """The cursor's event breaks its pages: it proves nothing, and is not to be asked for."""
+        self._anchored, self._passes = False, True
 
     def learn_exclusive(self) -> None:
         """The cursor's event is there, but left out where it is asked for."""
@@ -251,7 +256,8 @@ class Coverage:
     def _offset(self, *, prove: bool) -> int:
         """Where to ask from, seen from the cursor."""
         if not self._anchored:
-            return bool(self.inclusive or (self.inclusive is None and not self._largest))
+            unknown = self.inclusive is None and (self._passes or not self._largest)
+            return bool(self.inclusive or unknown)
         if self.inclusive is None:
             return 0
         narrow = min(self._limit, self._largest or self._limit) <= 1
@@ -316,7 +322,7 @@ class Coverage:
             return 0
         previous, self.cursor = self.cursor, fresh[-1][0]
         self._note_before(previous, fresh[:-1])
-        self._anchored = True
+        self._anchored, self._passes = True, False
         known, self._high = self._high, max(self._high, self.cursor)
         if self.cursor - previous == len(fresh):
             return 0

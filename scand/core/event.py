@@ -38,6 +38,7 @@ class Reason(StrEnum):
     INVALID_FIELD = "invalid_field"
     NOT_IN_CATALOGUE = "not_in_catalogue"
     FAR_FUTURE = "far_future"
+    UNREADABLE = "unreadable"
     CONFLICT = "conflict"
     PROCESSING_FAILED = "processing_failed"
 

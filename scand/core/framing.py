@@ -26,10 +26,14 @@ _TOKEN = re.compile(
 _CLOSES = {b"]": b"[", b"}": b"{"}
 
 
+class Broken(Undecodable):
+    """A page of events, by its beginning; something in it breaks it."""
+
+
 def salvage(body: bytes) -> tuple[Decoded, bytes]:
     """Read a page event by event; also a clean page of the events that could be read.
 
-    Raises Undecodable where even the framing is damaged.
+    Raises Broken where even the framing is damaged, and Undecodable for what is no page at all.
     """
     decoded, sound = Decoded([], []), []
     for raw in split_tolerantly(body):
@@ -43,7 +47,7 @@ def salvage(body: bytes) -> tuple[Decoded, bytes]:
 
 
 def split_tolerantly(body: bytes) -> list[bytes]:
-    """The bytes of each element of the page's array. Raises Undecodable."""
+    """The bytes of each element of the page's array. Raises Broken, and Undecodable."""
     begin, in_object = _find_array(body)
     elements: list[bytes] = []
     stack = [b"["]
@@ -51,10 +55,10 @@ def split_tolerantly(body: bytes) -> list[bytes]:
     for token in _TOKEN.finditer(body, begin):
         kind = token.lastgroup
         if kind == "broken":
-            raise Undecodable("a string does not end")
+            raise Broken("a string does not end")
         if kind == "close":
             if stack.pop() != _CLOSES[token.group()]:
-                raise Undecodable("brackets do not match")
+                raise Broken("brackets do not match")
             if not stack:
                 _take(elements, body, start, token.start())
                 _require_end(body[token.end() :], in_object=in_object)
@@ -66,7 +70,7 @@ def split_tolerantly(body: bytes) -> list[bytes]:
         start = token.start() if start is None else start
         if kind == "open":
             stack.append(token.group())
-    raise Undecodable("the page does not end")
+    raise Broken("the page does not end")
 
 
 def _find_array(body: bytes) -> tuple[int, bool]:
@@ -93,7 +97,7 @@ def _require_end(rest: bytes, *, in_object: bool) -> None:
     rest = rest.strip()
     whole = rest.endswith(b"}") and rest[:1] in {b",", b"}"} if in_object else not rest
     if not whole:
-        raise Undecodable("the page does not end")
+        raise Broken("the page does not end")
 
 
 def _with_id(rejected: Rejected) -> Rejected:

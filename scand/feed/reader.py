@@ -7,10 +7,12 @@
 | 429, 503 with Retry-After | wait as told, at most `retry_after_cap`; "0" is no wait to be had |
 | 401, 403, another 404, a redirect | wait `refused_pause`; the credential is read again |
 | a page that does not decode, three times the same | poison: read event by event |
+| the same, and not even that is possible | returned: the fetcher isolates the event |
 | anything else | wait with full jitter, doubling up to `cap`; counts for the breaker |
 
 A page that does not decode though its framing is whole says nothing about the carrier's health: it
-is neutral for the breaker. One whose framing is damaged may be transport, and is a failure.
+is neutral for the breaker. One whose framing is damaged may be transport, and is a failure, unless
+the same comes again: transport is not damaged twice in the same place.
 """
 
 import codecs
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 import trio
 
 from scand.core.decode import Decoded, Undecodable, decode_page
-from scand.core.framing import salvage
+from scand.core.framing import Broken, salvage
 from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
 from scand.ports import (
@@ -35,11 +37,15 @@ from scand.ports import (
     Request,
     Throttled,
     TooLarge,
+    Unreadable,
 )
 from scand.records import FetchFailed
 
 POISON_AFTER = 3
 """Times the same undecodable page must come before it is taken for what the carrier means."""
+
+WARY_AFTER = 2
+"""The same where poison is known to be near."""
 
 _Page = tuple[Decoded, bytes]
 _EMPTY: _Page = Decoded([], []), b""
@@ -74,12 +80,18 @@ class PageReader:
         self._suspect = Suspect()
         self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
 
-    async def read(self, request: Request, *, may_be_idle: bool) -> Reading | TooLarge:
-        """Ask until there is an answer. `may_be_idle`: a 404 can mean that nothing is new."""
+    async def read(
+        self, request: Request, *, may_be_idle: bool, wary: bool = False
+    ) -> Reading | TooLarge | Unreadable:
+        """Ask until there is an answer.
+
+        `may_be_idle`: a 404 can mean that nothing is new. `wary`: poison is near.
+        """
+        self._suspect.patience = WARY_AFTER if wary else POISON_AFTER
         while True:
             await trio.sleep_until(self._not_before)
             outcome = await self._ask(request, may_be_idle=may_be_idle)
-            if isinstance(outcome, Reading):
+            if isinstance(outcome, Reading | Unreadable):
                 self._backoff.reset()
                 return outcome
             if isinstance(outcome, TooLarge) and request.limit > 1:
@@ -88,16 +100,16 @@ class PageReader:
             self._observer(FetchFailed(type(outcome).__name__, _reason(outcome), wait))
             self._not_before = trio.current_time() + wait
 
-    async def _ask(self, request: Request, *, may_be_idle: bool) -> Reading | Outcome:
+    async def _ask(self, request: Request, *, may_be_idle: bool) -> Reading | Unreadable | Outcome:
         async with self._breaker.admission() as permit:
             begun = trio.current_time()
             outcome = await self._feed.ask(request)
             seconds = trio.current_time() - begun
             verdict = VERDICTS[type(outcome)]
-            result: _Page | Outcome = outcome
+            result: _Page | Unreadable | Outcome = outcome
             match outcome:
                 case Answered(body):
-                    verdict, result = self._interpret(body)
+                    verdict, result = self._interpret(body, begun)
                 case NothingNew():
                     result = _EMPTY
                 case NotFound() if may_be_idle:
@@ -107,21 +119,27 @@ class PageReader:
             permit.settle(verdict)
             return Reading(*result, begun, seconds) if isinstance(result, tuple) else result
 
-    def _interpret(self, body: bytes) -> tuple[Verdict, _Page | Failed]:
+    def _interpret(self, body: bytes, begun: float) -> tuple[Verdict, _Page | Failed | Unreadable]:
         body = body.removeprefix(codecs.BOM_UTF8)  # .NET likes to write one
         try:
             decoded = decode_page(body)
         except Undecodable as error:
-            return self._doubt(body, str(error))
+            return self._doubt(body, begun, str(error))
         self._suspect.clear()
         return Verdict.SUCCESS, (decoded, body)
 
-    def _doubt(self, body: bytes, why: str) -> tuple[Verdict, _Page | Failed]:
+    def _doubt(
+        self, body: bytes, begun: float, why: str
+    ) -> tuple[Verdict, _Page | Failed | Unreadable]:
+        times, convicted = self._suspect.meet(body)
         try:
             salvaged = salvage(body)
-        except Undecodable:
+        except Broken as broken:
+            known = times > 1 or self._suspect.patience < POISON_AFTER
+            verdict = Verdict.NEUTRAL if known else Verdict.FAILURE
+            return verdict, Unreadable(str(broken), body, begun) if convicted else Failed(why)
+        except Undecodable:  # no page: a message for people, perhaps
             return Verdict.FAILURE, Failed(why)
-        convicted = self._suspect.convicts(body)
         return Verdict.NEUTRAL, salvaged if convicted else Failed(why)
 
     def _wait_after(self, outcome: Outcome) -> float:
@@ -138,14 +156,15 @@ class Suspect:
     """Remembers the last page that did not decode, by digest, and how often it came."""
 
     def __init__(self) -> None:
+        self.patience = POISON_AFTER
         self._digest, self._times = b"", 0
 
-    def convicts(self, body: bytes) -> bool:
-        """Whether this body has now come often enough to be poison rather than damage."""
+    def meet(self, body: bytes) -> tuple[int, bool]:
+        """How often this body has now come in a row, and whether that makes it poison."""
         digest = hashlib.sha256(body).digest()
         self._times = self._times + 1 if digest == self._digest else 1
         self._digest = digest
-        return self._times >= POISON_AFTER
+        return self._times, self._times >= self.patience
 
     def clear(self) -> None:
         """A page decoded."""

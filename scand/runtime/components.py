@@ -45,7 +45,7 @@ def build_policies(config: Config) -> Policies:
         Finding.RESET: feed.on_reset,
         Finding.RETENTION_GAP: feed.on_retention_gap,
     }
-    return Policies(by_finding, feed.poll_interval, feed.retry.refused_pause)
+    return Policies(by_finding, feed.poll_interval, feed.retry.refused_pause, feed.on_poison)
 
 
 def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: float) -> Coverage:

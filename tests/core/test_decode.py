@@ -358,7 +358,7 @@ def test_every_reason_of_the_decoder_occurs() -> None:
     raws = [b"x", b"7", wire(Type=None), wire(EventId=0), wire(ParcelId=0), wire(Type="")]
     raws.append(wire(CreatedDateTimeUtc=""))
     letters = [decode_event(raw) for raw in raws]
-    later = {"not_in_catalogue", "far_future", "conflict", "processing_failed"}
+    later = {"not_in_catalogue", "far_future", "conflict", "processing_failed", "unreadable"}
     given = {letter.reason for letter in letters if isinstance(letter, Rejected)}
     assert given == set(Reason) - later
 
