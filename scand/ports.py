@@ -103,14 +103,14 @@ class Feed(Protocol):
 class Checkpoint:
     """Where to go on from; `position` is None in a store that has seen nothing.
 
-    `attempts` counts the generations that began here, this one included; `before` is the greatest
-    id in the journal below the cursor, or 0.
+    `attempts` counts the generations that began here, this one included; `newest` are the events
+    of the journal with the greatest ids up to the cursor, in descending order.
     """
 
     position: Position | None
     gaps: Sequence[Gap]
     attempts: int = 1
-    before: int = 0
+    newest: Sequence[ScanEvent] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the fetcher does when the carrier no longer shows what it showed before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,10 +13,13 @@ from scand.core.continuity import (
     Incident,
     Inquiry,
     Verdict,
+    Witnesses,
+    find_beginning,
     inquire,
     tell,
 )
 from scand.core.coverage import Coverage
+from scand.core.event import ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.feed.reader import PageReader, Reading
 from scand.ports import Request, TooLarge, Unreadable
@@ -28,7 +31,8 @@ Policy = Literal["halt", "continue"]
 class Policies:
     """What is done about each finding that means a loss, and about a page that cannot be read.
 
-    Between two looks at a doubtful feed pass `pause` seconds, and `halt_pause` while it halts.
+    Between two looks at a doubtful feed pass `pause` seconds; what is found must last `halt_pause`
+    to be believed, and is looked at again after as long while the feed halts.
     """
 
     by_finding: Mapping[Finding, Policy]
@@ -38,20 +42,45 @@ class Policies:
 
 
 async def establish(
-    reader: PageReader, coverage: Coverage, event: int, before: int, pause: float
+    reader: PageReader, coverage: Coverage, event: int, before: int, policies: Policies
 ) -> Verdict:
     """Find out what became of an event; what means a loss is looked at several times."""
-    finding, times = None, 0
+    finding, times, since = None, 0, trio.current_time()
     first = 0 if coverage.inclusive is False else 1
     while True:
         verdict = await _interview(reader, inquire(event, before, first))
         if verdict.finding in {Finding.SAME, Finding.EMPTY}:
             return verdict
-        times = times + 1 if verdict.finding is finding else 1
-        finding = verdict.finding
-        if times == CONFIRMATIONS:
+        if verdict.finding is not finding:
+            finding, times, since = verdict.finding, 0, trio.current_time()
+        times += 1
+        lasting = trio.current_time() - since >= policies.halt_pause
+        if times >= CONFIRMATIONS and (lasting or finding not in policies.by_finding):
             return verdict
-        await trio.sleep(pause)
+        await trio.sleep(max(policies.pause, policies.halt_pause / 4))
+
+
+async def is_replaced(
+    reader: PageReader, coverage: Coverage, witnesses: Witnesses, events: Sequence[ScanEvent]
+) -> bool:
+    """Whether another feed is behind an event that has changed: then its neighbour has as well.
+
+    Where only the one event has, the carrier has corrected it.
+    """
+    other = witnesses.other(events)
+    if not other or coverage.inclusive is None:
+        return False
+    from_id = other - (coverage.inclusive is False)
+    reading = await reader.read(Request(from_id, 2), may_be_idle=True)
+    if not isinstance(reading, Reading):
+        return False
+    found = [event for event in reading.decoded.events if event.event_id == other]
+    return not found or witnesses.contradicted(found)
+
+
+async def replaced_by(reader: PageReader, coverage: Coverage) -> Verdict:
+    """Where the other feed begins."""
+    return await _interview(reader, find_beginning(0 if coverage.inclusive is False else 1))
 
 
 async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:

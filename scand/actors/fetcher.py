@@ -3,18 +3,18 @@
 Behind, it asks again at once; at the head, every `poll_interval`; in between it looks at gaps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import trio
 
-from scand.actors.continuity import Policies, establish, react
+from scand.actors.continuity import Policies, establish, is_replaced, react, replaced_by
 from scand.actors.isolation import isolate
 from scand.actors.messages import Page
-from scand.core.continuity import Finding, Verdict, tell
+from scand.core.continuity import Finding, Verdict, Witnesses, tell
 from scand.core.coverage import Ask, Coverage, Progress, Seen
 from scand.core.decode import Decoded
-from scand.core.event import Reason
+from scand.core.event import Reason, ScanEvent
 from scand.core.head import find_head
 from scand.core.instant import epoch_of
 from scand.feed.reader import PageReader, Reading
@@ -35,13 +35,15 @@ async def fetch(
     time_of_day: Callable[[float], float],
     observer: Observer,
     *,
+    newest: Sequence[ScanEvent] = (),
     from_head: bool = False,
     until_caught_up: bool = False,
 ) -> str:
     """Follow the feed for ever, or until its head. Ends `pages` when it ends.
 
     `time_of_day` turns moments of trio's clock into seconds since 1970, whatever is done to `clock`
-    meanwhile. Returns why it did not get to the head, where a policy said to halt.
+    meanwhile; `newest` are the latest events known of the feed. Returns why it did not get to the
+    head, where a policy said to halt.
     """
     fetcher = _Fetcher(
         pages,
@@ -52,6 +54,7 @@ async def fetch(
         clock,
         time_of_day,
         observer,
+        newest,
         until_caught_up,
     )
     async with pages:
@@ -75,12 +78,14 @@ class _Fetcher:
         clock: Clock,
         time_of_day: Callable[[float], float],
         observer: Observer,
+        newest: Sequence[ScanEvent],
         until_caught_up: bool,  # noqa: FBT001 - as `fetch` is told
     ) -> None:
         self._pages, self._reader, self._coverage = pages, reader, coverage
         self._poll_interval, self._policies = poll_interval, policies
         self._clock, self._time_of_day, self._observer = clock, time_of_day, observer
         self._until_caught_up = until_caught_up
+        self._witnesses = Witnesses(newest)
         self._echo = Echo()
         self._sequence = 0
         self._due = trio.current_time()
@@ -97,7 +102,7 @@ class _Fetcher:
         if reading is None:
             return bool(self.halted)
         seen, now = _seen(reading.decoded), trio.current_time()
-        if not await self._is_same_feed(ask, asked_at, seen):
+        if not await self._is_same_feed(ask, asked_at, seen, reading.decoded.events):
             return bool(self.halted)
         progress = await self._absorb(ask, reading, seen)
         if not ask.reread:
@@ -165,21 +170,26 @@ class _Fetcher:
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
         if _is_broken(reading):
             self._coverage.pass_broken()
+        self._witnesses.note(reading.decoded.events)
         self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
         page = self._echo.new_in(_page(self._sequence, ask, reading, progress))
         if page is not None:
             await self._send(page)
         return progress
 
-    async def _is_same_feed(self, ask: Ask, asked_at: float, seen: Seen) -> bool:
-        """Look into it if the cursor's event is missing, and do what the policy says."""
+    async def _is_same_feed(
+        self, ask: Ask, asked_at: float, seen: Seen, events: Sequence[ScanEvent]
+    ) -> bool:
+        """Look into it if an event that proves it is missing, or another; do as the policy says."""
         now, coverage = trio.current_time(), self._coverage
         if ask.reread or now < self._believed_until:
             return True
         if not coverage.proves(ask):
             return now - asked_at <= PROOF_EVERY  # after an outage, ask again for a proof
         stale, self._proven_at = self._is_stale(), now
-        if coverage.unproven and stale:
+        if await self._is_replaced(events):
+            verdict = await replaced_by(self._reader, coverage)
+        elif coverage.unproven and stale:
             verdict = await self._establish(coverage.unproven, 0)
         elif coverage.misses_cursor(ask, seen):
             verdict = await self._establish(coverage.cursor, coverage.before)
@@ -189,18 +199,21 @@ class _Fetcher:
             return True
         return await self._follows(verdict)
 
+    async def _is_replaced(self, events: Sequence[ScanEvent]) -> bool:
+        if not self._witnesses.contradicted(events):
+            return False
+        return await is_replaced(self._reader, self._coverage, self._witnesses, events)
+
     async def _establish(self, event: int, before: int) -> Verdict:
-        pause = self._policies.pause
-        return await establish(self._reader, self._coverage, event, before, pause)
+        return await establish(self._reader, self._coverage, event, before, self._policies)
 
     def _is_stale(self) -> bool:
         return trio.current_time() - self._proven_at > PROOF_EVERY
 
     async def _follows(self, verdict: Verdict) -> bool:
         """Whether the feed goes on as it was, after what was found out."""
-        aged = (
-            verdict.finding is Finding.RETENTION_GAP and verdict.lowest <= self._coverage.cursor + 1
-        )
+        covered = max(self._coverage.position.high, self._coverage.cursor)
+        aged = verdict.finding is Finding.RETENTION_GAP and verdict.lowest <= covered + 1
         if aged or verdict.finding is Finding.WITHDRAWN:  # nothing is lost with it
             self._coverage.let_go()
         if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
@@ -211,6 +224,8 @@ class _Fetcher:
             return True
         now = self._time_of_day(trio.current_time())
         page, said = react(verdict, policy, self._coverage, self._sequence, now)
+        if policy == "continue":
+            self._witnesses.forget()
         self._observer(FeedBetrayed(verdict.finding.value, policy, said))
         await self._send(page)
         if policy == "halt":

@@ -8,14 +8,18 @@
 | begins further above the cursor | retention gap: events aged out before they were read |
 | ends below the cursor | reset: ids were assigned anew, or this is another feed |
 
-A lagging replica can look like any of these for a moment, so a finding is believed only when it
-was made `CONFIRMATIONS` times in a row. A feed that was reset and has passed the cursor already
-shows itself by other contents under known ids: each of them is a dead letter, `conflict`.
+A lagging replica can look like any of these for a while, so a finding is believed only when it was
+made `CONFIRMATIONS` times in a row, and for as long as a policy says. A feed that was reset and has
+passed the cursor since then shows other contents under known ids: under one id that is a dead
+letter, `conflict`; under both of the two greatest it is a reset (see `Witnesses`).
 """
 
-from collections.abc import Generator, Sequence
+import heapq
+from collections.abc import Generator, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+from scand.core.event import ScanEvent
 
 CONFIRMATIONS = 3
 """Equal findings in a row that make one certain."""
@@ -36,6 +40,36 @@ class Verdict(NamedTuple):
 
     finding: Finding
     lowest: int = 0
+
+
+class Witnesses:
+    """The events with the greatest ids: the feed is the same as long as it shows them unchanged."""
+
+    def __init__(self, newest: Iterable[ScanEvent]) -> None:
+        self._known = {event.event_id: event for event in newest}
+
+    def contradicted(self, events: Iterable[ScanEvent]) -> bool:
+        """Whether one of them has come with another content."""
+        return any(event != self._known.get(event.event_id, event) for event in events)
+
+    def other(self, events: Iterable[ScanEvent]) -> int:
+        """The id of one that has not come with another content among these events, or 0."""
+        changed = {event.event_id for event in events if self.contradicted([event])}
+        return max(self._known.keys() - changed, default=0)
+
+    def note(self, events: Iterable[ScanEvent]) -> None:
+        """What has come is known from now on: first come, first believed."""
+        fresh = {event.event_id: event for event in heapq.nlargest(2, events, key=_id_of)}
+        known = fresh | self._known
+        self._known = {each: known[each] for each in heapq.nlargest(2, known)}
+
+    def forget(self) -> None:
+        """The feed begins anew."""
+        self._known = {}
+
+
+def _id_of(event: ScanEvent) -> int:
+    return event.event_id
 
 
 class Incident(NamedTuple):
@@ -84,6 +118,11 @@ def inquire(cursor: int, before: int, first: int = 1) -> Inquiry:
     if beyond or (before and before in (yield Question(max(before - 1, 1), 2))):
         return Verdict(Finding.WITHDRAWN, lowest)
     return Verdict(Finding.RESET, lowest)
+
+
+def find_beginning(first: int) -> Inquiry:
+    """Where a feed begins that is known to be another one."""
+    return Verdict(Finding.RESET, min((yield Question(first, 1, near=False)), default=0))
 
 
 def tell(verdict: Verdict, cursor: int) -> str:

@@ -52,16 +52,19 @@ def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: fl
     """Where to go on from `now`, in a process that `began` then (seconds since 1970)."""
     feed = config.feed
     first = feed.start_from if isinstance(feed.start_from, int) else 1
+    position = checkpoint.position or Position(first - 1, anchored=False)
+    limit = position.cursor - position.anchored
+    below = [event.event_id for event in checkpoint.newest if event.event_id <= limit]
     known = {"auto": None, "inclusive": True, "exclusive": False}
     return Coverage(
-        checkpoint.position or Position(first - 1, anchored=False),
+        position,
         checkpoint.gaps,
         limit=feed.limit,
         late_window=feed.late_window,
         max_id_jump=feed.max_id_jump,
         inclusive=known[feed.from_id],
         answered=checkpoint.position is not None,
-        before=checkpoint.before,
+        before=max(below, default=0),
         began=began,
         now=now,
     )

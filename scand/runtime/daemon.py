@@ -197,6 +197,7 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
             clock,
             steady.at,
             observer,
+            newest=checkpoint.newest,
             from_head=checkpoint.position is None and config.feed.start_from == "head",
             until_caught_up=parts.until_caught_up,
         )
@@ -209,16 +210,18 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         ingest.start_soon(route, pages, [shard for shard, _ in slices])
         ingest.start_soon(until_set, parts.stopping, follow)
     if halted:
-        raise FeedHaltedError(halted, "see `scand cursor show`; `scand cursor set` goes elsewhere")
+        raise FeedHaltedError(
+            halted, "another feed needs another store.path; else see `scand cursor`"
+        )
 
 
 def build_changes(store: SqliteStore, generations: Generations) -> Changes:
     """What an operator may change while the daemon runs."""
 
     async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = int(wanted["cursor"])
-        if not 0 <= to <= MAX_ID:
-            raise ValueError(to)
+        to = wanted["cursor"]
+        if type(to) is not int or not 0 <= to <= MAX_ID:
+            raise ValueError("cursor is an integer from 0 to 2^63-1")
         return (await generations.between(partial(store.move_cursor, to)))._asdict()
 
     return {"cursor": cursor}

@@ -21,6 +21,8 @@ from scand.store.rows import (
     EVENTS_AS_JSON,
     PARCEL_COLUMNS,
     PARCELS_AS_JSON,
+    SELECT_EVENTS,
+    event_from_row,
     parcel_row,
 )
 from scand.store.transaction import Statement, Transaction, bulk
@@ -218,10 +220,14 @@ def begin() -> Transaction[Checkpoint]:
     cursor, anchored, inclusive, high, attempts = feed
     if cursor is None:
         return Checkpoint(None, [], attempts)
-    ((before,),) = yield Statement(_BEFORE, [cursor])
+    newest = yield Statement(_NEWEST, [cursor])
     known = None if inclusive is None else bool(inclusive)
     position = Position(cursor, bool(anchored), known, high)
-    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, before)
+    events = [event_from_row(row) for row in newest]
+    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events)
 
 
-_BEFORE = "SELECT coalesce(max(event_id), 0) FROM journal WHERE event_id < ?"
+# an id that came with several contents proves nothing
+_NEWEST = f"""{SELECT_EVENTS} WHERE event_id <= ? AND NOT EXISTS (SELECT 1 FROM dead_letters
+    WHERE dead_letters.event_id = journal.event_id AND reason = 'conflict')
+    ORDER BY event_id DESC LIMIT 2"""  # noqa: S608 - constant names

@@ -44,11 +44,11 @@ _SET_UP = b"a store was set up here\n"
 
 
 def _require_not_emptied(path: Path, lock: int) -> None:
-    """An empty file would pass for a new store; if there was one, its events would be forgotten."""
-    if _size(path) == 0 and os.pread(lock, len(_SET_UP), _PID) == _SET_UP:
+    """What is not there, or empty, would pass for a new store, and its events be forgotten."""
+    if not _size(path) and os.pread(lock, len(_SET_UP), _PID) == _SET_UP:
         raise StoreError(
-            f"{path} is empty, but it held a store before",
-            f"put a backup in its place; to begin anew, remove it and {beside(path, '.lock')}",
+            f"{path} is {'gone' if _size(path) is None else 'empty'}, but it held a store before",
+            f"put a backup in its place; to begin anew, remove {beside(path, '.lock')} as well",
         )
 
 

@@ -22,20 +22,34 @@ def move_cursor(to: int, now: float) -> Transaction[Moved]:
     As the answer to a reset it begins a new account of what is missing: ids mean other events now.
     """
     ((was, high),) = yield Statement("SELECT cursor, high FROM feed")
-    last = yield Statement("SELECT action FROM audit ORDER BY id DESC LIMIT 1")
-    anew = [tuple(row) for row in last] == [(Finding.RESET.value,)]
-    skipped = 0 if was is None or anew else max(to - high, 0)
     recorded_at = int(now * 1000)
-    if anew:
+    if (yield from _answers_reset(was, to)):
         gaps = yield Statement("DELETE FROM gaps RETURNING low, high, since")
-        lost = [Settled(Outcome.LOST, *gap) for gap in gaps]
-        yield from write_settled(lost, recorded_at)
+        yield from write_settled([Settled(Outcome.LOST, *gap) for gap in gaps], recorded_at)
+        high = 0
+    else:
+        high = yield from _take_back(to, max(high, was or 0))
+    skipped = 0 if was is None else max(to - max(high, was), 0)
     if skipped:
-        yield from write_settled([Settled(Outcome.SKIPPED, high + 1, to, now)], recorded_at)
+        gap = Settled(Outcome.SKIPPED, to - skipped + 1, to, now)
+        yield from write_settled([gap], recorded_at)
     yield Statement(
-        "UPDATE feed SET cursor = ?1, anchored = 0, attempts = 0, high = max(?1, ?2)",
-        [to, 0 if anew else high],
+        "UPDATE feed SET cursor = ?1, anchored = 0, attempts = 0, high = max(?1, ?2)", [to, high]
     )
     detail = f"by an operator; {skipped} ids skipped"
     yield from write_incident(Incident("cursor_set", was, to, detail), recorded_at)
     return Moved(was, to, skipped)
+
+
+def _answers_reset(was: int | None, to: int) -> Transaction[bool]:
+    last = yield Statement("SELECT action, now FROM audit ORDER BY id DESC LIMIT 1")
+    return [tuple(row) for row in last] == [(Finding.RESET.value, was)] and to < (was or 0)
+
+
+def _take_back(to: int, high: int) -> Transaction[int]:
+    """What was skipped above `to` is read after all, so holes in it are to be found again."""
+    rows = yield Statement(
+        "DELETE FROM settled_gaps WHERE outcome = ? AND low > ? RETURNING low",
+        [Outcome.SKIPPED.value, to],
+    )
+    return min([high, *(int(low) - 1 for (low,) in rows)])

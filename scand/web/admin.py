@@ -45,7 +45,10 @@ def create_app(board: StatusBoard, summary: Summary, changes: Changes | None = N
         return JSONResponse({"status": "not ready", "reason": board.waiting}, status_code=503)
 
     async def status(_: Request) -> JSONResponse:
-        return JSONResponse(await trio.to_thread.run_sync(summary))
+        try:
+            return JSONResponse(await trio.to_thread.run_sync(summary))
+        except ScandError as error:  # the store, as its reader finds it
+            return JSONResponse({"error": str(error)}, status_code=503)
 
     routes = [
         Route("/livez", livez, methods=["GET"]),
@@ -60,7 +63,7 @@ def create_app(board: StatusBoard, summary: Summary, changes: Changes | None = N
 async def _change(make: Change, request: Request) -> JSONResponse:
     try:
         return JSONResponse(await make(await request.json()))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         return JSONResponse({"error": f"not understood: {error!r}"}, status_code=400)
     except ScandError as error:
         return JSONResponse({"error": str(error)}, status_code=503)

@@ -1,14 +1,16 @@
 # ruff: noqa: ARG001, FBT001 - autojump_clock works by being asked for, and parameters are flags
 """A feed that betrays: it was reset, has lost old events, or only seems to."""
 
+import json
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from scand.core.coverage import Coverage, Position
 from scand.core.ledger import Outcome
+from scand.ports import Answered, Request
 from scand.ports import Outcome as Answer
-from scand.ports import Request
 from scand.records import FeedBetrayed
 from tests.support.following import CONTINUE, HALT, LIMIT, Carrier, Follow
 
@@ -56,7 +58,7 @@ async def test_a_reset_continues(
     """With the other policy the feed is read again from its beginning, and followed."""
     later = [*NEW, 4, 5, 6, 7]
     feed = Changing((0, OLD), (30, NEW), (60, later), exclusive=exclusive)
-    run = await follow(feed, 120.0, policies=CONTINUE)
+    run = await follow(feed, 300.0, policies=CONTINUE)
     (incident,) = [page.incident for page in run.pages if page.incident]
     assert (incident.action, incident.was) == ("reset", 19)
     after = [page for page in run.pages if page.sequence > 2]
@@ -87,7 +89,7 @@ async def test_a_loss_while_the_daemon_was_down(
 ) -> None:
     """The first question after a start has the cursor's event repeated, so the loss is seen."""
     feed = Carrier(range(200, 240), exclusive=exclusive)
-    run = await follow(feed, 60.0, lasting(*OLD), policies=CONTINUE)
+    run = await follow(feed, 200.0, lasting(*OLD), policies=CONTINUE)
     assert [one.finding for one in run.recorder.of(FeedBetrayed)] == ["retention_gap"]
     assert run.coverage.cursor == 239
 
@@ -116,9 +118,9 @@ async def test_a_lagging_replica_is_no_reset(
     follow: Follow,
     exclusive: bool,
 ) -> None:
-    """An answer that is behind for a moment is not believed."""
-    feed = Changing((0, OLD), (30, OLD[:-4]), (33, OLD), (60, [*OLD, 30]), exclusive=exclusive)
-    run = await follow(feed, 120.0)
+    """Answers that are behind for the better part of a minute are not believed."""
+    feed = Changing((0, OLD), (30, OLD[:-4]), (80, OLD), (120, [*OLD, 30]), exclusive=exclusive)
+    run = await follow(feed, 300.0)
     assert run.recorder.of(FeedBetrayed) == []
     assert run.coverage.cursor == 30
 
@@ -167,3 +169,41 @@ async def test_the_kind_of_server_is_proven_once(autojump_clock: MockClock, foll
     run = await follow(feed, 20.0, lasting(*OLD), policies=HALT)
     assert run.coverage.inclusive is False
     assert [request.from_id for request in feed.asked][:4] == [19, 18, 18, 19]
+
+
+class Rewritten(Changing):
+    """From some moment on, the contents of some ids are others."""
+
+    def __init__(self, *chapters: tuple[float, list[int]], since: float, ids: set[int]) -> None:
+        super().__init__(*chapters)
+        self.since, self.changed = since, ids
+
+    async def ask(self, request: Request) -> Answer:
+        answer = await super().ask(request)
+        if trio.current_time() < self.since or not isinstance(answer, Answered):
+            return answer
+        page = json.loads(answer.body)
+        for one in page["ScanEvents"]:
+            if one["EventId"] in self.changed:
+                one["ParcelId"] += 1000
+        return Answered(json.dumps(page).encode())
+
+
+@pytest.mark.parametrize("grown", [OLD, [*OLD, *range(20, 60)]])
+async def test_a_reset_that_has_passed_the_cursor(
+    autojump_clock: MockClock, follow: Follow, grown: list[int]
+) -> None:
+    """Other contents under the latest ids are another feed, however far that has come since."""
+    feed = Rewritten((0, OLD), (30, grown), since=30, ids=set(range(10, 60)))
+    run = await follow(feed, 600.0)
+    told = run.recorder.of(FeedBetrayed)
+    assert {(one.finding, one.policy) for one in told} == {("reset", "halt")}
+    assert run.coverage.cursor == 19
+
+
+async def test_a_corrected_event_is_no_reset(autojump_clock: MockClock, follow: Follow) -> None:
+    """Where only the newest event has another content, the carrier has corrected it."""
+    feed = Rewritten((0, OLD), (60, [*OLD, 30]), since=30, ids={19})
+    run = await follow(feed, 200.0)
+    assert run.recorder.of(FeedBetrayed) == []
+    assert run.coverage.cursor == 30

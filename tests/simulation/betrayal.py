@@ -23,7 +23,7 @@ def betray(plan: Plan, items: list[Item], streams: Streams) -> tuple[list[Item],
     at = plan.heal_at * rng.uniform(0.1, 0.9)
     if rng.random() < plan.rates.get(Fault.FEED_RESET, 0.0):
         return _reset(plan, items, streams, at)
-    if rng.random() < plan.rates.get(Fault.RETENTION, 0.0):
+    if rng.random() < plan.rates.get(Fault.RETENTION, 0.0) and plan.can_leap:
         return _retain(items, rng, at)
     return items, None
 

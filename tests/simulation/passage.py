@@ -152,7 +152,7 @@ class Passage:
 
     def missing(self, now: float) -> Iterator[Item]:
         """What was promised, and is not there."""
-        anew = any(each.action in MOVES for each in self._books.audit)
+        anew = any(each.action in MOVES and each.was != each.now for each in self._books.audit)
         for group in self._promised:
             owed = (group[0].epoch == 0 or anew) and group[0].place not in self._misdated
             if owed and group[0].shown_at <= now and not any(map(self._accounts.has, group)):

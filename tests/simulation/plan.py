@@ -128,15 +128,25 @@ class Plan:
     # the daemon
     config: Config
 
+    # --- limits: what the daemon is known not to manage, and is therefore spared
+
     @property
-    def believes_leaps(self) -> bool:
+    def can_leap_far(self) -> bool:
         """Whether pages are long enough to prove a leap: `coverage.FULL_PAGE`, or what is asked."""
         return self.page >= min(10, self.config.feed.limit)
 
     @property
-    def leaps(self) -> bool:
+    def can_leap(self) -> bool:
         """Whether ids may leap at all: a page of nothing but unreadable events is a slow walk."""
         return self.page > 3 or Fault.UNREADABLE not in self.rates
+
+    @property
+    def can_end_unreadable(self) -> bool:
+        """Whether the last event may be without id: an idle server is not learned to be exclusive.
+
+        The gap that such an event may hide is looked at for ever then, if nothing comes after it.
+        """
+        return self.inclusive or self.config.feed.from_id != "auto"
 
     @property
     def page(self) -> int:

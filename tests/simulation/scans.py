@@ -78,18 +78,20 @@ def grow(plan: Plan, streams: Streams) -> list[Item]:
     items = [maker.make() for maker in makers]
     if Fault.CONFLICT in plan.rates and rng.random() < 0.5:
         items[-1] = makers[-1].conflict()  # which every poll repeats
+    if not (plan.can_end_unreadable or items[-1][0].fate.readable):
+        items[-1] = [makers[-1].plain()]
     return [variant for item in items for variant in item]
 
 
 def _places(plan: Plan, rng: Random) -> list[int]:
-    places, place = [], plan.first_id
+    places, place = [], plan.first_id if plan.can_leap else min(plan.first_id, 2)
     for _ in range(plan.backlog + plan.events):
         places.append(place)
         place += 1
         if rng.random() < plan.rates.get(Fault.MISSING, 0.0):
             place += rng.randint(1, 4)
-        if rng.random() < plan.rates.get(Fault.JUMP, 0.0) and plan.leaps:
-            place += rng.choice(_LEAPS if plan.believes_leaps else _LEAPS[:2])
+        if rng.random() < plan.rates.get(Fault.JUMP, 0.0) and plan.can_leap:
+            place += rng.choice(_LEAPS if plan.can_leap_far else _LEAPS[:2])
     return places
 
 

@@ -519,6 +519,9 @@ def test_an_emptied_store_is_no_new_one(path: Path) -> None:
         pass
     assert path.read_bytes() == b""
     path.unlink()
+    with refused("gone"), instance_lock(path):
+        pass
+    beside(path, ".lock").unlink()
     with instance_lock(path):
         prepare(path, FEED)
 
