@@ -79,7 +79,7 @@ class Committer:
         self, page: PageResult, event: ScanEvent, error: RolledBackError
     ) -> Outcome:
         raw = raws_of(page.body, [event])[event]
-        culprit = Rejected(Reason.PROCESSING_FAILED, str(error), raw, event.event_id)
+        culprit = Rejected.of(event, Reason.PROCESSING_FAILED, str(error), raw)
         letter = replace(page, events=[], parcels={}, rejected=[culprit])
         return await self._store.commit([letter]), [culprit]
 

@@ -89,6 +89,4 @@ def with_raw(body: bytes, turned: Sequence[tuple[ScanEvent, Reason, str]]) -> li
     if not turned:
         return []
     raws = raws_of(body, [event for event, _, _ in turned])
-    return [
-        Rejected(reason, detail, raws[event], event.event_id) for event, reason, detail in turned
-    ]
+    return [Rejected.of(event, reason, detail, raws[event]) for event, reason, detail in turned]

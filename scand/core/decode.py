@@ -200,7 +200,8 @@ def _diagnose(raw: bytes) -> ScanEvent | Rejected:
     try:
         return _normalise(_read_wire(fields))
     except _Turned as turned:
-        return Rejected(turned.reason, turned.detail, raw, _readable_id(fields.get("EventId")))
+        ids = [_readable_id(fields.get(name)) for name in ("EventId", "ParcelId")]
+        return Rejected(turned.reason, turned.detail, raw, *ids)
 
 
 def _read_wire(fields: Mapping[str, msgspec.Raw]) -> _WireEvent:
@@ -255,9 +256,9 @@ def _text_or_number(raw: bytes) -> str | int:
 
 
 def _readable_id(raw: msgspec.Raw | None) -> int | None:
-    """The EventId of an event that is rejected, so that its place in the feed is known.
+    """An id of an event that is rejected, so that its place in the feed, or its parcel, is known.
 
-    Read with more leniency than an accepted one: `"12"` and `12.0` tell the place well enough.
+    Read with more leniency than an accepted one: `"12"` and `12.0` tell it well enough.
     """
     text = bytes(raw or b"").strip(b'"')
     try:

@@ -46,17 +46,27 @@ class Reason(StrEnum):
 class Rejected(msgspec.Struct, frozen=True, gc=False):
     """An event that is not applied, with what is needed to judge it later.
 
-    `event_id` is None where it cannot be read; `raw` is the event's bytes as served.
+    `event_id` and `parcel_id` are None where they cannot be read; `raw` is the event's bytes as
+    served.
     """
 
     reason: Reason
     detail: str
     raw: bytes
     event_id: int | None = None
+    parcel_id: int | None = None
+
+    @classmethod
+    def of(cls, event: ScanEvent, reason: Reason, detail: str, raw: bytes) -> "Rejected":
+        """An event that could be read, and is turned away all the same."""
+        return cls(reason, detail, raw, event.event_id, event.parcel_id)
 
     @property
     def identity(self) -> str:
         """One dead letter per EventId, or per content where the id cannot be read."""
-        if self.event_id is not None:
-            return f"id:{self.event_id}"
-        return f"sha256:{hashlib.sha256(self.raw).hexdigest()}"
+        return f"sha256:{self.digest}" if self.event_id is None else f"id:{self.event_id}"
+
+    @property
+    def digest(self) -> str:
+        """What tells these bytes from others."""
+        return hashlib.sha256(self.raw).hexdigest()

@@ -42,7 +42,7 @@ def salvage(body: bytes) -> tuple[Decoded, bytes]:
                 decoded.events.append(event)
                 sound.append(raw)
             case Rejected() as rejected:
-                decoded.rejected.append(_with_id(rejected))
+                decoded.rejected.append(_with_ids(rejected))
     return decoded, b"[" + b",".join(sound) + b"]"
 
 
@@ -100,15 +100,19 @@ def _require_end(rest: bytes, *, in_object: bool) -> None:
         raise Broken("the page does not end")
 
 
-def _with_id(rejected: Rejected) -> Rejected:
-    """Find the EventId of an event that is no JSON, so that its place in the feed is known."""
+def _with_ids(rejected: Rejected) -> Rejected:
+    """Find the ids of an event that is no JSON, so that its place in the feed is known."""
     if rejected.reason is not Reason.NOT_JSON:
         return rejected
     try:  # the standard library reads NaN, lone surrogates and deep nesting
         fields = json.loads(rejected.raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return rejected
-    event_id = fields.get("EventId") if isinstance(fields, dict) else None
-    if type(event_id) is not int or not 1 <= event_id <= MAX_ID:
+    if not isinstance(fields, dict):
         return rejected
-    return Rejected(rejected.reason, rejected.detail, rejected.raw, event_id)
+    ids = [_id(fields.get(name)) for name in ("EventId", "ParcelId")]
+    return Rejected(rejected.reason, rejected.detail, rejected.raw, *ids)
+
+
+def _id(value: object) -> int | None:
+    return value if type(value) is int and 1 <= value <= MAX_ID else None
