@@ -12,6 +12,7 @@ from scand.core.coverage import Position
 from scand.core.event import Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange
 from scand.core.parcel import Change, ParcelState
+from scand.core.review import Chosen, Item, Review, Selection
 from scand.records import Record
 
 # --- Feed: the carrier's API -------------------------------------------------
@@ -135,12 +136,16 @@ class PageResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a commit did. `applied` + `duplicates` + `conflicts` is the number of events given."""
+    """What a commit did. `applied` + `duplicates` + `conflicts` is the number of events given.
+
+    `dead_letters` were filed or counted again, `superseded` ones closed.
+    """
 
     applied: int = 0
     duplicates: int = 0
     conflicts: int = 0
     dead_letters: int = 0
+    superseded: int = 0
     milestones: Sequence[tuple[int, Change]] = field(default=())
 
     def __add__(self, other: "Receipt") -> "Receipt":
@@ -149,6 +154,7 @@ class Receipt:
             self.duplicates + other.duplicates,
             self.conflicts + other.conflicts,
             self.dead_letters + other.dead_letters,
+            self.superseded + other.superseded,
             [*self.milestones, *other.milestones],
         )
 
@@ -169,6 +175,22 @@ class Store(Protocol):
 
         Cannot be cancelled half way: cancellation takes effect after the outcome is known.
         """
+        ...
+
+
+class Letters(Protocol):
+    """The dead letters of a store, for an operator. Raises as `Store` does."""
+
+    async def choose_letters(self, selection: Selection) -> Chosen:
+        """The first letters of a selection, no more than one of the following takes at once."""
+        ...
+
+    async def replay_letters(self, numbers: Sequence[int], review: Review) -> Sequence[Item]:
+        """Try letters again, and apply what `review` accepts; all of it or nothing."""
+        ...
+
+    async def discard_letters(self, numbers: Sequence[int]) -> Sequence[Item]:
+        """Give letters up, all of them or none."""
         ...
 
 

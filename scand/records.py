@@ -57,6 +57,22 @@ class EventsRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class LettersReviewed:
+    """An operator had dead letters replayed or discarded; `outcomes` counts what came of it."""
+
+    action: str
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """Housekeeping removed `rows` of `what` that were older than they are kept."""
+
+    what: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class OddEvents:
     """Events were applied that the catalogue does not know, by what is odd about them."""
 
@@ -72,6 +88,7 @@ class Committed:
     duplicates: int
     conflicts: int
     dead_letters: int
+    superseded: int
     milestones: int
     cursor: int
     gaps_filled: int
@@ -118,6 +135,8 @@ Record = (
     | FeedBetrayed
     | BreakerChanged
     | EventsRejected
+    | LettersReviewed
+    | Pruned
     | OddEvents
     | Committed
     | StoreBlocked

@@ -89,6 +89,7 @@ def _report(
             duplicates=receipt.duplicates,
             conflicts=receipt.conflicts,
             dead_letters=receipt.dead_letters,
+            superseded=receipt.superseded,
             milestones=len(receipt.milestones),
             cursor=cursor,
             gaps_filled=_ids(gap for gap in settled if gap.outcome is Outcome.FILLED),

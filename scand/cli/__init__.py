@@ -24,6 +24,7 @@ COMMANDS = (
     "export",
     "verify",
     "cursor",
+    "dead-letters",
 )
 
 

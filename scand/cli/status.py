@@ -44,9 +44,14 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"last event    {last['created_at'] if last else '-'}",
         f"events        {document['events']}, of {document['parcels']} parcels",
         f"gaps          {missing}",
-        f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}",
+        f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}{_closed(dead)}",
         *_crashes(daemon),
     ]
+
+
+def _closed(dead: dict[str, Any]) -> str:
+    ways = ("replayed", "superseded", "discarded", "pruned")
+    return "".join(f"; {dead[way]} {way}" for way in ways if dead[way])
 
 
 _RARE = ("lost", "skipped")

@@ -100,6 +100,7 @@ class Store(Section):
     """`[store]`"""
 
     path: FilePath = Path("/var/lib/scand/scand.db")
+    keep_dead_letters: Duration = 90 * 86400.0
 
 
 class Supervisor(Section):

@@ -1,5 +1,6 @@
 """The parts of ingest, as the configuration wants them."""
 
+from functools import partial
 from random import Random
 
 from scand.actors.continuity import Policies, Policy
@@ -7,6 +8,7 @@ from scand.config import Config
 from scand.core.continuity import Finding
 from scand.core.coverage import Coverage, Position
 from scand.core.judge import Judge
+from scand.core.review import Review, review
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
@@ -36,6 +38,11 @@ def build_judge(config: Config) -> Judge:
     """The rules that the configuration sets for events."""
     future_is_fatal = config.feed.order == "created_at"
     return Judge(config.catalogue.build(), config.feed.max_future, future_is_fatal)
+
+
+def build_review(config: Config) -> Review:
+    """The same rules for events that are looked at again."""
+    return partial(review, build_judge(config))
 
 
 def build_policies(config: Config) -> Policies:

@@ -3,7 +3,7 @@
     signals: SIGTERM, SIGINT -> stopping
     root
     ├── drain deadline                stopping -> the end, at the latest
-    ├── admin server (supervised, one_for_one: it never touches ingest)
+    ├── admin server, housekeeper (supervised, one_for_one: they never touch ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
@@ -12,7 +12,7 @@ A generation of ingest starts from the durable position, with fresh channels.
 """
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +23,7 @@ import trio
 
 from scand.actors.committer import CAREFUL_EVERY, Committer
 from scand.actors.fetcher import fetch
+from scand.actors.housekeeper import Chore, keep_house
 from scand.actors.messages import Folded, Page, Slice
 from scand.actors.patience import PatientStore
 from scand.actors.processor import process, route
@@ -43,10 +44,12 @@ from scand.runtime.components import (
     build_judge,
     build_policies,
     build_reader,
+    build_review,
     following,
 )
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
+from scand.runtime.letters import letter_changes
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
@@ -73,7 +76,7 @@ RESULTS_PER_SHARD = 16
 # 10) costs a tenth of the throughput of a catch-up.
 GC_THRESHOLD = (50_000, 20, 50)
 
-DOOR_BACKOFF = (5.0, 600.0)
+SERVICE_BACKOFF = (5.0, 600.0)
 """Base and cap in seconds: an address in use seldom becomes free by itself."""
 
 STORE_BACKOFF = (0.5, 10.0)
@@ -92,6 +95,7 @@ class Parts:
     clock: Clock
     observer: Observer
     admin: Mapping[str, Service] = field(default_factory=dict)
+    chores: Sequence[Chore] = ()
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
     generations: Generations = field(default_factory=Generations)
@@ -124,6 +128,7 @@ async def open_parts(
         former = await trio.to_thread.run_sync(prepare, path, identity)
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
+        told = fan_out(board, observer)
         async with open_store(path, feed.order) as store, open_client() as client:
             yield Parts(
                 config,
@@ -136,8 +141,9 @@ async def open_parts(
                 ),
                 store,
                 clock,
-                fan_out(board, observer),
-                build_admin(config, board, build_changes(store, generations)),
+                told,
+                build_admin(config, board, build_changes(config, store, generations, told)),
+                build_chores(config, store),
                 stopping=stopping,
                 generations=generations,
             )
@@ -163,10 +169,11 @@ async def run_tree(parts: Parts) -> None:
             root.start_soon(
                 limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope
             )
-            for name, serve in parts.admin.items():
-                door = Child(name, serve, allowed=None)
-                slowly = Backoff(*DOOR_BACKOFF, rng)
-                root.start_soon(supervise, door, slowly, parts.stopping, parts.observer)
+            house: Service = partial(keep_house, parts.chores, parts.clock, parts.observer)
+            for name, serve in {**parts.admin, "housekeeper": house}.items():
+                beside = Child(name, serve, allowed=None)
+                slowly = Backoff(*SERVICE_BACKOFF, rng)
+                root.start_soon(supervise, beside, slowly, parts.stopping, parts.observer)
             drained = await supervise(ingest, patience, parts.stopping, parts.observer)
             root.cancel_scope.cancel()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
@@ -215,7 +222,14 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         )
 
 
-def build_changes(store: SqliteStore, generations: Generations) -> Changes:
+def build_chores(config: Config, store: SqliteStore) -> list[Chore]:
+    """What is removed when it is old."""
+    return [Chore("dead_letters", config.store.keep_dead_letters, store.prune_dead_letters)]
+
+
+def build_changes(
+    config: Config, store: SqliteStore, generations: Generations, observer: Observer
+) -> Changes:
     """What an operator may change while the daemon runs."""
 
     async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +238,7 @@ def build_changes(store: SqliteStore, generations: Generations) -> Changes:
             raise ValueError("cursor is an integer from 0 to 2^63-1")
         return (await generations.between(partial(store.move_cursor, to)))._asdict()
 
-    return {"cursor": cursor}
+    return {"cursor": cursor, **letter_changes(store, build_review(config), observer)}
 
 
 def build_admin(config: Config, board: StatusBoard, changes: Changes) -> Mapping[str, Service]:

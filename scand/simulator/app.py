@@ -5,6 +5,7 @@ GET  /oracle?order=event_id                         what every parcel must look 
 GET  /stats                                         what was asked and answered
 POST /faults                                        faults on the way from now on, as text
 POST /stop                                          no new events; what is late is visible
+POST /repair                                        malformed events are served whole
 """
 
 from collections import Counter
@@ -74,6 +75,7 @@ class ScanApi:
                 Route("/stats", self._stats),
                 Route("/faults", self._set_faults, methods=["POST"]),
                 Route("/stop", self._stop, methods=["POST"]),
+                Route("/repair", self._repair, methods=["POST"]),
             ]
         )
 
@@ -156,6 +158,10 @@ class ScanApi:
 
     async def _stop(self, _request: Request) -> Response:
         self.world.freeze()
+        return JSONResponse(self.statistics())
+
+    async def _repair(self, _request: Request) -> Response:
+        self.world.repair()
         return JSONResponse(self.statistics())
 
 

@@ -37,6 +37,7 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
     valid: bool = True
     known: bool = True
     repeated: bool = False
+    whole: bytes = b""  # of a malformed one: as it should have been
 
 
 def scans(plan: WorldPlan, starts_at: int) -> Iterator[Scan]:
@@ -54,6 +55,11 @@ def scans(plan: WorldPlan, starts_at: int) -> Iterator[Scan]:
         scan = _scan(event_id, traffic.scan(), created_at, arrives)
         yield _mishap(scan, plan, index, dice)
         event_id, index = event_id + 1, index + 1
+
+
+def repaired(scan: Scan) -> Scan:
+    """A scan as it should have been from the start."""
+    return scan if scan.valid else msgspec.structs.replace(scan, raw=scan.whole, valid=True)
 
 
 def instant(ticks: int) -> str:
@@ -114,7 +120,8 @@ def _mishap(scan: Scan, plan: WorldPlan, index: int, dice: Random) -> Scan:
     if unknown < faults.unknown:
         scan = _renamed(scan, choice)
     if malformed < faults.malformed:
-        scan = msgspec.structs.replace(scan, raw=_broken(scan.raw, choice), valid=False)
+        broken = _broken(scan.raw, choice)
+        scan = msgspec.structs.replace(scan, raw=broken, valid=False, whole=scan.raw)
     if repeated < faults.duplicates:
         scan = msgspec.structs.replace(scan, repeated=True)
     if late < faults.late and scan.arrives >= -plan.late_horizon:

@@ -17,7 +17,7 @@ import trio
 
 from scand.simulator.oracle import Order, Parcel, expected
 from scand.simulator.plan import WorldPlan
-from scand.simulator.scans import TICKS, Scan, scans
+from scand.simulator.scans import TICKS, Scan, repaired, scans
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -105,6 +105,16 @@ class World:
         self._source = iter(())
         self._ahead.clear()
         self._reveal(float("inf"))
+
+    def repair(self) -> None:
+        """From now on what is malformed is served as it should have been, and counts as valid."""
+        self._advance()
+        self._source = map(repaired, self._source)
+        self._ahead = deque(map(repaired, self._ahead))
+        self._arrived = [repaired(scan) for scan in self._arrived]
+        raws = {scan.event_id: scan.raw for scan in self._arrived}
+        self._rendered = [raws[event_id] for event_id in self._ids]
+        self._late = [(visible, event_id, raws[event_id]) for visible, event_id, _ in self._late]
 
     def oracle(self, order: Order = "event_id", *, visible_only: bool = False) -> dict[int, Parcel]:
         """What every parcel must look like in the end, or by what is visible now.

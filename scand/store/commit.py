@@ -16,6 +16,8 @@ from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange, Settled
 from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
 from scand.ports import Checkpoint, PageResult, Receipt
+from scand.store.desk import Arrival
+from scand.store.filing import file_letters
 from scand.store.rows import (
     EVENT_COLUMNS,
     EVENTS_AS_JSON,
@@ -45,34 +47,28 @@ _INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
 _UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in PARCEL_COLUMNS[1:]
 )
-_INSERT_DEAD_LETTERS = (
-    "INSERT INTO dead_letters"
-    " (identity, event_id, reason, detail, raw, asked_from, first_seen, last_seen)"
-)
-_COUNT_DEAD_LETTERS = (
-    "ON CONFLICT (identity) DO UPDATE SET attempts = attempts + 1, last_seen = excluded.last_seen,"
-    " reason = excluded.reason, detail = excluded.detail, raw = excluded.raw"
-)
+
+
+DISPUTED = "another event was committed under this EventId before"
 
 
 def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Receipt]:
     """Make `pages` durable, in order, at `now` (seconds since 1970)."""
     recorded_at = int(now * 1000)
     events = list(chain.from_iterable(page.events for page in pages))
-    fresh, conflicts = yield from _deduplicate(events)
+    fresh, conflicts = yield from deduplicate(events)
     if len(fresh) == len(events):
         delta = merge(chain.from_iterable(page.parcels.items() for page in pages), key)
     else:
         delta = fold(fresh, key)
-    milestones = yield from _write_parcels(delta, key)
-    yield from _write_events(fresh, milestones, recorded_at)
+    milestones = yield from write_fresh(fresh, delta, key, recorded_at)
     disputed = frozenset(conflicts)
     dead = [
-        (page.asked_from, letter)
+        Arrival(page.asked_from, rejected)
         for page in pages
-        for letter in chain(page.rejected, _conflicts(page, disputed))
+        for rejected in chain(page.rejected, _conflicts(page, disputed))
     ]
-    yield from _write_dead_letters(dead, recorded_at)
+    superseded = yield from file_letters(dead, [event.event_id for event in fresh], recorded_at)
     for page in pages:
         yield from _write_ledger(page.ledger, recorded_at)
         if page.incident is not None:
@@ -83,11 +79,21 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
         duplicates=len(events) - len(fresh) - len(conflicts),
         conflicts=len(conflicts),
         dead_letters=len(dead),
+        superseded=superseded,
         milestones=list(milestones.items()),
     )
 
 
-def _deduplicate(
+def write_fresh(
+    events: Sequence[ScanEvent], delta: Mapping[int, ParcelState], key: Key, recorded_at: int
+) -> Transaction[dict[int, Change]]:
+    """Apply events that are not in the journal, `delta` being their fold. Returns milestones."""
+    milestones = yield from _write_parcels(delta, key)
+    yield from _write_events(events, milestones, recorded_at)
+    return milestones
+
+
+def deduplicate(
     events: Sequence[ScanEvent],
 ) -> Transaction[tuple[Sequence[ScanEvent], Sequence[ScanEvent]]]:
     """The events not yet in the journal, each once, and those whose id means another event."""
@@ -149,29 +155,9 @@ def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rej
     if disputed.isdisjoint(page.events):
         return
     raws = raws_of(page.body, disputed.intersection(page.events))
-    detail = "another event was committed under this EventId before"
     for event in page.events:
         if event in disputed:
-            yield Rejected(Reason.CONFLICT, detail, raws[event], event.event_id)
-
-
-def _write_dead_letters(
-    letters: Iterable[tuple[int, Rejected]], recorded_at: int
-) -> Transaction[None]:
-    rows = [
-        (
-            letter.identity,
-            letter.event_id,
-            letter.reason.value,
-            letter.detail,
-            letter.raw,
-            asked_from,
-            recorded_at,
-            recorded_at,
-        )
-        for asked_from, letter in letters
-    ]
-    yield from bulk(_INSERT_DEAD_LETTERS, rows, _COUNT_DEAD_LETTERS)
+            yield Rejected.of(event, Reason.CONFLICT, DISPUTED, raws[event])
 
 
 def _write_ledger(change: LedgerChange, recorded_at: int) -> Transaction[None]:

@@ -16,6 +16,7 @@ import msgspec
 from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
+from scand.store.letters import DeadLetters
 from scand.store.lock import require_regular
 from scand.store.opening import check, migrations
 from scand.store.readonly import read_only
@@ -86,16 +87,13 @@ class Reader:
                 "skipped_ids": self._settled("skipped"),
                 "history_ids": missing_history,
             },
-            "dead_letters": {
-                "open": self._one("SELECT count(*) FROM dead_letters WHERE state = 'open'"),
-                "by_reason": dict(
-                    self._rows(
-                        "SELECT reason, count(*) FROM dead_letters WHERE state = 'open'"
-                        " GROUP BY reason ORDER BY reason"
-                    )
-                ),
-            },
+            "dead_letters": self.dead_letters.summary(),
         }
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What was not applied."""
+        return DeadLetters(self._rows)
 
     def position(self) -> dict[str, Any]:
         """Where the feed is followed from."""

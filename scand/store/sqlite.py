@@ -22,10 +22,13 @@ import trio_asyncio
 
 from scand.core.errors import StoreError
 from scand.core.parcel import ORDERS, Key, Order
+from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.commit import begin, commit
 from scand.store.moving import Moved, move_cursor
+from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run
 from scand.store.trouble import explain, explained
 
@@ -50,6 +53,22 @@ class SqliteStore:
     async def move_cursor(self, to: int) -> Moved:
         """Go on with the event after `to`; while no generation of ingest runs."""
         return await self._run(move_cursor(to, time.time()))
+
+    async def choose_letters(self, selection: Selection) -> Chosen:
+        """The first letters of a selection."""
+        return await self._run(choose(selection))
+
+    async def replay_letters(self, numbers: Sequence[int], review: Review) -> list[Item]:
+        """Try letters again, all of them or none."""
+        return await self._run(replay(numbers, review, self._key, time.time()))
+
+    async def discard_letters(self, numbers: Sequence[int]) -> list[Item]:
+        """Give letters up."""
+        return await self._run(discard(numbers, time.time()))
+
+    async def prune_dead_letters(self, before: float, limit: int) -> int:
+        """Remove letters that were closed `before` (seconds since 1970)."""
+        return await self._run(prune_dead_letters(before, limit))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with trio.CancelScope(shield=True):

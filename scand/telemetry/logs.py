@@ -19,9 +19,11 @@ from scand.records import (
     EventsRejected,
     FeedBetrayed,
     FetchFailed,
+    LettersReviewed,
     Lifecycle,
     OddEvents,
     PageFetched,
+    Pruned,
     Record,
     StoreBlocked,
     StoreFreed,
@@ -82,6 +84,8 @@ class LogObserver:
             FeedBetrayed: self._betrayed,
             BreakerChanged: self._breaker,
             EventsRejected: self._rejected,
+            LettersReviewed: self._reviewed,
+            Pruned: self._pruned,
             OddEvents: self._oddities,
             Committed: self._commit,
             StoreBlocked: self._blocked,
@@ -125,6 +129,12 @@ class LogObserver:
     def _rejected(self, record: EventsRejected) -> None:
         self._log.warning("events.rejected", **record.reasons)
 
+    def _reviewed(self, record: LettersReviewed) -> None:
+        self._log.info(f"dead_letters.{record.action}", **record.outcomes)
+
+    def _pruned(self, record: Pruned) -> None:
+        self._log.info(f"{record.what}.pruned", rows=record.rows)
+
     def _commit(self, record: Committed) -> None:
         self._log.debug(
             "commit",
@@ -134,6 +144,8 @@ class LogObserver:
             cursor=record.cursor,
             seconds=round(record.seconds, 4),
         )
+        if record.superseded:
+            self._log.info("dead_letters.superseded", closed=record.superseded)
         if record.gaps_given_up:
             self._log.warning("gaps.given_up", ids=record.gaps_given_up)
 

@@ -15,9 +15,11 @@ from scand.records import (
     EventsRejected,
     FeedBetrayed,
     FetchFailed,
+    LettersReviewed,
     Lifecycle,
     OddEvents,
     PageFetched,
+    Pruned,
     Record,
     StoreBlocked,
     StoreFreed,
@@ -54,6 +56,8 @@ class StatusBoard:
             FeedBetrayed: self._betrayed,
             BreakerChanged: self._breaker_changed,
             EventsRejected: self._rejected,
+            LettersReviewed: self._reviewed,
+            Pruned: self._pruned,
             OddEvents: self._odd,
             Committed: self._commit,
             StoreBlocked: self._blocked,
@@ -114,6 +118,7 @@ class StatusBoard:
             "duplicates",
             "conflicts",
             "dead_letters",
+            "superseded",
             "milestones",
             "gaps_filled",
             "gaps_given_up",
@@ -137,6 +142,13 @@ class StatusBoard:
 
     def _rejected(self, record: EventsRejected) -> None:
         self.rejected.update(record.reasons)
+
+    def _reviewed(self, record: LettersReviewed) -> None:
+        for outcome, count in record.outcomes.items():
+            self.totals[f"{record.action}_{outcome}"] += count
+
+    def _pruned(self, record: Pruned) -> None:
+        self.totals[f"pruned_{record.what}"] += record.rows
 
     def _odd(self, record: OddEvents) -> None:
         self.totals["odd"] += sum(record.oddities.values())

@@ -5,7 +5,11 @@
 | `/livez` | 200 while the event loop turns |
 | `/readyz` | 200 after first contact with the carrier, else 503; both with a reason |
 | `/api/status` | the document of `scand status --json` |
-| `POST /api/cursor` | moves the cursor, as `scand cursor set`; on the Unix socket only |
+| `POST /api/cursor` | moves the cursor, as `scand cursor set` |
+| `POST /api/dead-letters/replay` | tries letters again, as `scand dead-letters replay` |
+| `POST /api/dead-letters/discard` | gives letters up, as `scand dead-letters discard` |
+
+What changes something is for the Unix socket only.
 """
 
 import logging

@@ -11,10 +11,13 @@ from pathlib import Path
 import trio
 
 from scand.core.parcel import ORDERS, Key, Order
+from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, Clock, PageResult, Receipt
 from scand.runtime.clock import WallClock
 from scand.store.commit import begin, commit
+from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run
 from scand.store.trouble import explained
 
@@ -34,6 +37,22 @@ class SyncStore:
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none."""
         return await self._run(commit(pages, self._key, self._clock.now()))
+
+    async def choose_letters(self, selection: Selection) -> Chosen:
+        """The first letters of a selection."""
+        return await self._run(choose(selection))
+
+    async def replay_letters(self, numbers: Sequence[int], review: Review) -> list[Item]:
+        """Try letters again, all of them or none."""
+        return await self._run(replay(numbers, review, self._key, self._clock.now()))
+
+    async def discard_letters(self, numbers: Sequence[int]) -> list[Item]:
+        """Give letters up."""
+        return await self._run(discard(numbers, self._clock.now()))
+
+    async def prune_dead_letters(self, before: float, limit: int) -> int:
+        """Remove letters that were closed `before` (seconds since 1970)."""
+        return await self._run(prune_dead_letters(before, limit))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with explained(self._path):
