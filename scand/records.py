@@ -88,12 +88,12 @@ class Committed:
     duplicates: int
     conflicts: int
     dead_letters: int
-    superseded: int
     milestones: int
     cursor: int
     gaps_filled: int
     gaps_given_up: int
     seconds: float
+    superseded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

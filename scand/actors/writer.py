@@ -89,12 +89,12 @@ def _report(
             duplicates=receipt.duplicates,
             conflicts=receipt.conflicts,
             dead_letters=receipt.dead_letters,
-            superseded=receipt.superseded,
             milestones=len(receipt.milestones),
             cursor=cursor,
             gaps_filled=_ids(gap for gap in settled if gap.outcome is Outcome.FILLED),
             gaps_given_up=_ids(gap for gap in settled if gap.outcome is Outcome.GIVEN_UP),
             seconds=seconds,
+            superseded=receipt.superseded,
         )
     )
     rejected = chain(failed, chain.from_iterable(page.rejected for page in pages))

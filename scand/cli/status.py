@@ -51,7 +51,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
 
 def _closed(dead: dict[str, Any]) -> str:
     ways = ("replayed", "superseded", "discarded", "pruned")
-    return "".join(f"; {dead[way]} {way}" for way in ways if dead[way])
+    return "".join(f"; {dead[way]} {way}" for way in ways if dead.get(way))
 
 
 _RARE = ("lost", "skipped")

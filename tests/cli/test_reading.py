@@ -178,7 +178,8 @@ def test_status_without_a_daemon(kept: Shop, call: Call) -> None:
     assert names <= document.keys()
     assert (document["cursor"], document["events"], document["parcels"]) == (83273, 3, 2)
     assert document["gaps"]["open_ids"] == 1
-    assert document["dead_letters"] == {"open": 1, "by_reason": {"missing_field": 1}}
+    dead = document["dead_letters"]
+    assert (dead["open"], dead["by_reason"]) == (1, {"missing_field": 1})
     assert (document["daemon"], document["breaker"], document["lag_seconds"]) == (None,) * 3
     text = call("status", *kept.options).out
     assert "not running" in text

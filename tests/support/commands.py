@@ -3,8 +3,13 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from scand.actors.messages import Page
+from scand.actors.processor import with_raw
+from scand.core.catalogue import Catalogue
+from scand.core.judge import Judge
 from scand.core.ledger import Gap
 from scand.core.parcel import ORDERS, fold
 from scand.ports import PageResult
@@ -34,7 +39,15 @@ class Shop(Setup):
 
     def keep(self, *scans: dict[str, Any], gaps: Sequence[Gap] = ()) -> None:
         """Commit these scans as one page."""
+        self._commit(page_of(0, *scans), gaps)
+
+    def turn_away(self, *scans: dict[str, Any]) -> None:
+        """Commit these scans as a strict catalogue has judged them that knows none."""
         page = page_of(0, *scans)
+        turned = Judge(Catalogue.of([], strict=True)).rule(page.events, NOON).turned
+        self._commit(replace(page, events=[], rejected=with_raw(page.body, turned)), ())
+
+    def _commit(self, page: Page, gaps: Sequence[Gap]) -> None:
         key = ORDERS["event_id"]
         result = PageResult(
             events=page.events,

@@ -10,7 +10,9 @@ from scand.records import (
     Committed,
     FeedBetrayed,
     FetchFailed,
+    LettersReviewed,
     PageFetched,
+    Pruned,
     Record,
     StoreBlocked,
     StoreFreed,
@@ -112,11 +114,31 @@ def test_a_long_trouble_is_not_a_storm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines.names == ["store.blocked"] * 10 + ["store.freed"]
 
 
+def test_what_became_of_dead_letters_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an operator did, what housekeeping removed, and what good events have closed."""
+    records = (
+        LettersReviewed("replay", {"applied": 2, "failed_again": 1}),
+        LettersReviewed("discard", {"discarded": 1}),
+        Pruned("dead_letters", 3),
+        Committed(1, 2, 0, 0, 0, 0, 2, 0, 0, 0.1, superseded=4),
+    )
+    totals, log = told(*records)["totals"], LogObserver()
+    assert (totals["replay_applied"], totals["replay_failed_again"]) == (2, 1)
+    assert (totals["discard_discarded"], totals["pruned_dead_letters"]) == (1, 3)
+    assert totals["superseded"] == 4
+    for record in records:
+        log(record)
+    captured = capsys.readouterr()
+    for name in ("replay", "discard", "pruned", "superseded"):
+        assert f"dead_letters.{name}" in captured.out + captured.err
+
+
 def test_every_record_is_understood() -> None:
     """Both observers know every kind of record there is."""
     board, log = StatusBoard(Stopped()), LogObserver()
     commit = Committed(1, 2, 0, 0, 0, 0, 2, 0, 0, 0.1)
-    for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit):
+    letters = (LettersReviewed("replay", {"applied": 2}), Pruned("dead_letters", 3))
+    for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit, *letters):
         board(record)
         log(record)
     kinds = set(Record.__args__)
