@@ -169,14 +169,19 @@ async def run_tree(parts: Parts) -> None:
             root.start_soon(
                 limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope
             )
-            house: Service = partial(keep_house, parts.chores, parts.clock, parts.observer)
-            for name, serve in {**parts.admin, "housekeeper": house}.items():
+            for name, serve in services(parts).items():
                 beside = Child(name, serve, allowed=None)
                 slowly = Backoff(*SERVICE_BACKOFF, rng)
                 root.start_soon(supervise, beside, slowly, parts.stopping, parts.observer)
             drained = await supervise(ingest, patience, parts.stopping, parts.observer)
             root.cancel_scope.cancel()
     parts.observer(Lifecycle("stopped", {"drained": drained}))
+
+
+def services(parts: Parts) -> Mapping[str, Service]:
+    """What runs beside ingest, by name."""
+    house = partial(keep_house, parts.chores, parts.clock, parts.observer)
+    return {**parts.admin, "housekeeper": house} if parts.chores else parts.admin
 
 
 async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> None:

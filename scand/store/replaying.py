@@ -69,12 +69,18 @@ def _told(desk: Desk, letter: Letter, found: ScanEvent | Rejected, outcome: Outc
     if outcome is not Outcome.FAILED_AGAIN:
         desk.do(letter.identity, Act.REPLAYED)
         return Item(letter.id, outcome, found.event_id)
+    content = _content(letter.content, found)
+    desk.fail(letter.identity, content)
+    return Item(letter.id, outcome, letter.event_id, content.reason, content.detail)
+
+
+def _content(before: Content, found: ScanEvent | Rejected) -> Content:
+    """What is wrong now with the bytes of a letter."""
+    if before.reason is Reason.UNREADABLE:  # they are no event's, but the page's that it broke
+        return before
     if isinstance(found, Rejected):
-        reason, detail = found.reason, found.detail
-    else:
-        reason, detail = Reason.CONFLICT, DISPUTED
-    desk.fail(letter.identity, Content(reason, detail, letter.content.digest))
-    return Item(letter.id, outcome, letter.event_id, reason, detail)
+        return before._replace(reason=found.reason, detail=found.detail)
+    return before._replace(reason=Reason.CONFLICT, detail=DISPUTED)
 
 
 def discard(numbers: Sequence[int], now: float) -> Transaction[list[Item]]:

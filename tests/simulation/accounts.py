@@ -89,6 +89,9 @@ class Accounts:
             refused = poison and letter.reason == "processing_failed"
             require(refused, I3, "a sound scan became a dead letter:", letter)
             require(row != item.fate.row, I3, "applied, and a dead letter:", letter)
+        done = row is not None and letter.reason != "conflict"
+        state = "superseded" if done else "open"
+        require(letter.state == state, I3, f"it should be {state}:", letter)
 
     def check_delivery(self, delivery: Delivery) -> None:
         """A page has been committed: whatever it held must be recorded."""

@@ -159,8 +159,9 @@ class Power:
         self._connection = None
 
     def discard(self) -> None:
-        """Remove the files."""
-        self.close()
+        """Remove the files; the power may go while they are closed, too."""
+        with suppress(PowerCut):
+            self.close()
         shutil.rmtree(self._folder)
 
 

@@ -15,6 +15,8 @@ _PARCELS = (
     *("picked_up_event_id", "picked_up_at", "delivered_event_id", "delivered_at"),
 )
 
+_LETTERS = ("id", "identity", "event_id", "reason", "raw", "state")
+
 
 class Entry(NamedTuple):
     """A row of the journal: an event, and the milestone that it was announced with."""
@@ -33,6 +35,7 @@ class Letter(NamedTuple):
     event_id: int | None
     reason: str
     raw: bytes
+    state: str
 
 
 class Settled(NamedTuple):
@@ -77,7 +80,7 @@ class Books:
             Entry(row[0], row[1], row[2], dict(zip(FIELDS, row[3:], strict=True)))
             for row in rows(_JOURNAL, last)
         ]
-        letters = rows("SELECT id, identity, event_id, reason, raw FROM dead_letters ORDER BY id")
+        letters = rows(f"SELECT {', '.join(_LETTERS)} FROM dead_letters ORDER BY id")
         self.letters = [Letter(*row) for row in letters]
         self.gaps = [(low, high) for low, high in rows("SELECT low, high FROM gaps ORDER BY low")]
         last = self.settled[-1].number if self.settled else 0

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from scand.core.errors import RolledBackError
-from scand.store import commit, opening, transaction
+from scand.store import commit, desk, opening, transaction
 from tests.simulation.plants.garden import plant
 from tests.simulation.scheduler import exchanged
 
@@ -57,7 +57,7 @@ def no_deduplication() -> AbstractContextManager[None]:
         return list({event.event_id: event for event in events}.values()), []
 
     replace = commit._INSERT_EVENTS.replace("INSERT", "INSERT OR REPLACE")
-    return exchanged(commit, _deduplicate=believe, _INSERT_EVENTS=replace)
+    return exchanged(commit, deduplicate=believe, _INSERT_EVENTS=replace)
 
 
 @plant("I1")
@@ -77,7 +77,14 @@ def gaps_live_in_memory() -> AbstractContextManager[None]:
 def dead_letters_get_lost() -> AbstractContextManager[None]:
     """Dead letters are counted, and not written."""
 
-    def forget(_letters: Any, _at: int) -> Any:
+    def forget(_arrivals: Any, _fresh: Any, _at: int) -> Any:
         yield from ()
+        return 0
 
-    return exchanged(commit, _write_dead_letters=forget)
+    return exchanged(commit, file_letters=forget)
+
+
+@plant("I3")
+def dead_letters_stay_open() -> AbstractContextManager[None]:
+    """An event that is applied does not close its letter."""
+    return exchanged(desk.Desk, supersede=lambda _desk, _applied: 0)
