@@ -9,6 +9,7 @@ import trio
 from scand.actors.messages import Page
 from scand.core.continuity import (
     CONFIRMATIONS,
+    WITNESSES,
     Finding,
     Incident,
     Inquiry,
@@ -63,19 +64,20 @@ async def establish(
 async def is_replaced(
     reader: PageReader, coverage: Coverage, witnesses: Witnesses, events: Sequence[ScanEvent]
 ) -> bool:
-    """Whether another feed is behind an event that has changed: then its neighbour has as well.
+    """Whether another feed is behind an event that has changed: then its neighbours have as well.
 
-    Where only the one event has, the carrier has corrected it.
+    Where they have not, the carrier has corrected it.
     """
-    other = witnesses.other(events)
-    if not other or coverage.inclusive is None:
+    if coverage.inclusive is None:
         return False
-    from_id = other - (coverage.inclusive is False)
-    reading = await reader.read(Request(from_id, 2), may_be_idle=True)
+    from_id = max(witnesses.least - (coverage.inclusive is False), 0)
+    reading = await reader.read(Request(from_id, WITNESSES + 1), may_be_idle=True)
     if not isinstance(reading, Reading):
         return False
-    found = [event for event in reading.decoded.events if event.event_id == other]
-    return not found or witnesses.contradicted(found)
+    if witnesses.replaced(reading.decoded.events):
+        return True
+    witnesses.forget(witnesses.contradicted(events))
+    return False
 
 
 async def replaced_by(reader: PageReader, coverage: Coverage) -> Verdict:

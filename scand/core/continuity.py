@@ -11,7 +11,7 @@
 A lagging replica can look like any of these for a while, so a finding is believed only when it was
 made `CONFIRMATIONS` times in a row, and for as long as a policy says. A feed that was reset and has
 passed the cursor since then shows other contents under known ids: under one id that is a dead
-letter, `conflict`; under both of the two greatest it is a reset (see `Witnesses`).
+letter, `conflict`; under most of the greatest it is a reset (see `Witnesses`).
 """
 
 import heapq
@@ -42,30 +42,47 @@ class Verdict(NamedTuple):
     lowest: int = 0
 
 
+WITNESSES = 4
+"""Events with the greatest ids that are remembered."""
+
+REPLACED = 3
+"""So many of them with other contents are another feed; fewer are corrections."""
+
+
 class Witnesses:
     """The events with the greatest ids: the feed is the same as long as it shows them unchanged."""
 
     def __init__(self, newest: Iterable[ScanEvent]) -> None:
         self._known = {event.event_id: event for event in newest}
 
-    def contradicted(self, events: Iterable[ScanEvent]) -> bool:
-        """Whether one of them has come with another content."""
-        return any(event != self._known.get(event.event_id, event) for event in events)
+    def contradicted(self, events: Iterable[ScanEvent]) -> list[int]:
+        """The ids of those that have come with another content."""
+        return [
+            event.event_id
+            for event in events
+            if event.event_id in self._known and event != self._known[event.event_id]
+        ]
 
-    def other(self, events: Iterable[ScanEvent]) -> int:
-        """The id of one that has not come with another content among these events, or 0."""
-        changed = {event.event_id for event in events if self.contradicted([event])}
-        return max(self._known.keys() - changed, default=0)
+    def replaced(self, events: Sequence[ScanEvent]) -> bool:
+        """Whether a page that begins with the least of them shows another feed."""
+        changed = set(self.contradicted(events))
+        return len(changed) >= REPLACED or 1 < len(changed) == len(self._known)
+
+    @property
+    def least(self) -> int:
+        """The least of their ids."""
+        return min(self._known, default=0)
 
     def note(self, events: Iterable[ScanEvent]) -> None:
         """What has come is known from now on: first come, first believed."""
-        fresh = {event.event_id: event for event in heapq.nlargest(2, events, key=_id_of)}
+        fresh = {event.event_id: event for event in heapq.nlargest(WITNESSES, events, key=_id_of)}
         known = fresh | self._known
-        self._known = {each: known[each] for each in heapq.nlargest(2, known)}
+        self._known = {each: known[each] for each in heapq.nlargest(WITNESSES, known)}
 
-    def forget(self) -> None:
-        """The feed begins anew."""
-        self._known = {}
+    def forget(self, ids: Iterable[int] | None = None) -> None:
+        """These, which the carrier has corrected, or all: the feed begins anew."""
+        for each in list(self._known) if ids is None else ids:
+            self._known.pop(each, None)
 
 
 def _id_of(event: ScanEvent) -> int:

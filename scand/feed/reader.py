@@ -116,6 +116,8 @@ class PageReader:
                     result = _EMPTY
                 case _:
                     pass
+            if result is _EMPTY:
+                self._suspect.clear()
             permit.settle(verdict)
             return Reading(*result, begun, seconds) if isinstance(result, tuple) else result
 

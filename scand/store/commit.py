@@ -216,4 +216,4 @@ def begin() -> Transaction[Checkpoint]:
 # an id that came with several contents proves nothing
 _NEWEST = f"""{SELECT_EVENTS} WHERE event_id <= ? AND NOT EXISTS (SELECT 1 FROM dead_letters
     WHERE dead_letters.event_id = journal.event_id AND reason = 'conflict')
-    ORDER BY event_id DESC LIMIT 2"""  # noqa: S608 - constant names
+    ORDER BY event_id DESC LIMIT 4"""  # noqa: S608 - constant names
