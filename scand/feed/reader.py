@@ -12,7 +12,7 @@
 
 A page that does not decode though its framing is whole says nothing about the carrier's health: it
 is neutral for the breaker. One whose framing is damaged may be transport, and is a failure, unless
-the same comes again: transport is not damaged twice in the same place.
+the same has come so often that it is poison, or poison is known to be near.
 """
 
 import codecs
@@ -133,11 +133,11 @@ class PageReader:
     def _doubt(
         self, body: bytes, begun: float, why: str
     ) -> tuple[Verdict, _Page | Failed | Unreadable]:
-        times, convicted = self._suspect.meet(body)
+        convicted = self._suspect.convicts(body)
         try:
             salvaged = salvage(body)
         except Broken as broken:
-            known = times > 1 or self._suspect.patience < POISON_AFTER
+            known = convicted or self._suspect.patience < POISON_AFTER
             verdict = Verdict.NEUTRAL if known else Verdict.FAILURE
             return verdict, Unreadable(str(broken), body, begun) if convicted else Failed(why)
         except Undecodable:  # no page: a message for people, perhaps
@@ -161,12 +161,12 @@ class Suspect:
         self.patience = POISON_AFTER
         self._digest, self._times = b"", 0
 
-    def meet(self, body: bytes) -> tuple[int, bool]:
-        """How often this body has now come in a row, and whether that makes it poison."""
+    def convicts(self, body: bytes) -> bool:
+        """Whether this body has now come often enough in a row to be poison rather than damage."""
         digest = hashlib.sha256(body).digest()
         self._times = self._times + 1 if digest == self._digest else 1
         self._digest = digest
-        return self._times, self._times >= self.patience
+        return self._times >= self.patience
 
     def clear(self) -> None:
         """A page decoded."""
