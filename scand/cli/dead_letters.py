@@ -65,10 +65,7 @@ def list_(
     with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
         listed = reader.dead_letters.listed(selection, limit)
         count, _ = reader.dead_letters.count(selection)
-    if as_json:
-        typer.echo(json.dumps(listed))
-        return
-    for line in _lines(listed):
+    for line in [json.dumps(listed)] if as_json else _lines(listed):
         typer.echo(line)
     if count > len(listed):
         typer.echo(f"{len(listed)} of {count}; --limit shows more", err=True)
@@ -136,7 +133,7 @@ def discard(
     with open_reader(settings.store.path) as reader:
         count, last = reader.dead_letters.count(replace(selection, state=State.OPEN))
     confirm(f"Discard {count} open dead letters?", yes=yes or count <= 1)
-    if ids is None:  # what arrives after the question was not asked about
+    if not ids:  # what arrives after the question was not asked about
         selection = replace(selection, up_to=last)
     _decide(settings, "discard", selection, as_json=as_json)
 
@@ -149,11 +146,10 @@ def _selection(
     since: str | None,
 ) -> Selection:
     filters = Selection(reason=reason, parcel=parcel, since=_moment(since))
-    if ids and not everything:
-        return replace(filters, ids=tuple(ids))
-    if not ids and (everything or filters != Selection()):
-        return replace(filters, state=State.OPEN)
-    raise typer.BadParameter("either IDs are needed, or filters, or --all")
+    several = everything or filters != Selection()
+    if bool(ids) is several:
+        raise typer.BadParameter("either IDs are needed, or filters, or --all")
+    return replace(filters, state=State.OPEN) if several else Selection(ids=tuple(ids or ()))
 
 
 def _moment(since: str | None) -> float | None:

@@ -42,7 +42,8 @@ async def _change(
     store: Letters, name: str, step: Step, observer: Observer, wanted: object
 ) -> dict[str, Any]:
     batch = await step(store, _selection(wanted))
-    observer(LettersReviewed(name, Counter(item.outcome.value for item in batch.items)))
+    if batch.items:
+        observer(LettersReviewed(name, Counter(item.outcome.value for item in batch.items)))
     document: dict[str, Any] = msgspec.to_builtins(batch)
     return document
 

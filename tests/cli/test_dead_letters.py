@@ -162,7 +162,7 @@ def test_replay_says_what_happened_to_each(kept: Shop, call: Call) -> None:
 
 
 @pytest.mark.parametrize("command", ["replay", "discard"])
-@pytest.mark.parametrize("options", [(), ("--all", 1), (0,), ("x",)])
+@pytest.mark.parametrize("options", [(), ("--all", 1), ("--parcel", 5, 1), (0,), ("x",)])
 def test_what_is_meant_has_to_be_said(
     kept: Shop, call: Call, command: str, options: tuple[object, ...]
 ) -> None:

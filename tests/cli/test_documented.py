@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from scand.cli import COMMANDS
 from scand.config import Config, Section
+from scand.core.dead_letters import State
+from scand.core.event import Reason
+from scand.core.review import Outcome
 
 ROOT = Path(__file__).parents[2]
 NO_DEFAULT = {"feed.url", "feed.token_file", "admin.socket"}
@@ -62,3 +65,9 @@ def test_nothing_else_is_shown() -> None:
 def test_a_command_is_described(command: str) -> None:
     """README.md has a line for every command."""
     assert f"| `scand {command}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("word", [*Reason, *State, *Outcome])
+def test_what_is_said_of_dead_letters_is_explained(word: str) -> None:
+    """README.md explains every reason, every state, and every outcome of a replay."""
+    assert f"`{word}`" in (ROOT / "README.md").read_text()

@@ -62,7 +62,10 @@ def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return connection.execute(sql, parameters).fetchall()
 
 
-TABLES = ("journal", "parcels", "dead_letters", "gaps", "settled_gaps", "feed")
+TABLES = (
+    *("journal", "parcels", "dead_letters", "dead_letter_history"),
+    *("gaps", "settled_gaps", "feed"),
+)
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
