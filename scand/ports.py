@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from scand.core.continuity import Incident
-from scand.core.coverage import Position
-from scand.core.event import Rejected, ScanEvent
+from scand.core.course import Position
+from scand.core.decode import Body
+from scand.core.event import EventId, Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange
 from scand.core.parcel import Change, ParcelState
 from scand.core.review import Chosen, Item, Review, Selection
@@ -20,9 +21,9 @@ from scand.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`FromEventId` and `Limit` of one question to the carrier."""
+    """`FromEventId` and `Limit` of one question to the carrier; "" asks from its beginning on."""
 
-    from_id: int
+    from_id: EventId
     limit: int
 
 
@@ -105,10 +106,11 @@ class Checkpoint:
     """Where to go on from; `position` is None in a store that has seen nothing.
 
     `attempts` counts the generations that began here, this one included; `newest` are the events
-    of the journal with the greatest ids up to the cursor, in descending order.
+    of the journal with the greatest ids up to the cursor, in descending order; none where ids have
+    no order.
     """
 
-    position: Position | None
+    position: Position[EventId] | None
     gaps: Sequence[Gap]
     attempts: int = 1
     newest: Sequence[ScanEvent] = ()
@@ -126,9 +128,9 @@ class PageResult:
     events: Sequence[ScanEvent]
     parcels: Mapping[int, ParcelState]
     rejected: Sequence[Rejected]
-    asked_from: int
-    body: bytes
-    position: Position | None
+    asked_from: EventId
+    body: Body
+    position: Position[EventId] | None
     ledger: LedgerChange
     history: int = 0
     incident: Incident | None = None
@@ -146,7 +148,7 @@ class Receipt:
     conflicts: int = 0
     dead_letters: int = 0
     superseded: int = 0
-    milestones: Sequence[tuple[int, Change]] = field(default=())
+    milestones: Sequence[tuple[EventId, Change]] = field(default=())
 
     def __add__(self, other: "Receipt") -> "Receipt":
         return Receipt(

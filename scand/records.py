@@ -6,16 +6,18 @@ Actors import no logging, metrics or tracing library; they say what happened.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scand.core.event import EventId
+
 
 @dataclass(frozen=True, slots=True)
 class PageFetched:
     """A page was read. `newest` is the epoch second of its newest event, None without one."""
 
-    from_id: int
+    from_id: EventId
     events: int
     rejected: int
     seconds: float
-    cursor: int
+    cursor: EventId
     at_head: bool
     reread: bool
     gaps: int
@@ -89,7 +91,7 @@ class Committed:
     conflicts: int
     dead_letters: int
     milestones: int
-    cursor: int
+    cursor: EventId
     gaps_filled: int
     gaps_given_up: int
     seconds: float

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from scand.core.decode import raws_of
 from scand.core.errors import RolledBackError
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.ledger import LedgerChange
@@ -78,7 +77,7 @@ class Committer:
     async def _set_aside(
         self, page: PageResult, event: ScanEvent, error: RolledBackError
     ) -> Outcome:
-        raw = raws_of(page.body, [event])[event]
+        raw = page.body.raws_of([event])[event]
         culprit = Rejected.of(event, Reason.PROCESSING_FAILED, str(error), raw)
         letter = replace(page, events=[], parcels={}, rejected=[culprit])
         return await self._store.commit([letter]), [culprit]

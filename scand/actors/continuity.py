@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import trio
 
@@ -16,11 +16,11 @@ from scand.core.continuity import (
     Verdict,
     Witnesses,
     find_beginning,
-    inquire,
     tell,
 )
-from scand.core.coverage import Coverage
-from scand.core.event import ScanEvent
+from scand.core.course import Course
+from scand.core.decode import Body, Decoder
+from scand.core.event import EventId, ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.feed.reader import PageReader, Reading
 from scand.ports import Request, TooLarge, Unreadable
@@ -43,13 +43,12 @@ class Policies:
 
 
 async def establish(
-    reader: PageReader, coverage: Coverage, event: int, before: int, policies: Policies
+    reader: PageReader, coverage: Course[Any], event: EventId, policies: Policies
 ) -> Verdict:
     """Find out what became of an event; what means a loss is looked at several times."""
     finding, times, since = None, 0, trio.current_time()
-    first = 0 if coverage.inclusive is False else 1
     while True:
-        verdict = await _interview(reader, inquire(event, before, first))
+        verdict = await _interview(reader, coverage.inquire(event))
         if verdict.finding in {Finding.SAME, Finding.EMPTY}:
             return verdict
         if verdict.finding is not finding:
@@ -62,7 +61,7 @@ async def establish(
 
 
 async def is_replaced(
-    reader: PageReader, coverage: Coverage, witnesses: Witnesses, events: Sequence[ScanEvent]
+    reader: PageReader, coverage: Course[Any], witnesses: Witnesses, events: Sequence[ScanEvent]
 ) -> bool:
     """Whether another feed is behind an event that has changed: then its neighbours have as well.
 
@@ -80,7 +79,7 @@ async def is_replaced(
     return False
 
 
-async def replaced_by(reader: PageReader, coverage: Coverage) -> Verdict:
+async def replaced_by(reader: PageReader, coverage: Course[Any]) -> Verdict:
     """Where the other feed begins."""
     return await _interview(reader, find_beginning(0 if coverage.inclusive is False else 1))
 
@@ -103,31 +102,33 @@ async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
             return verdict
 
 
-def _ids(reading: Reading | Unreadable) -> tuple[list[int], bool]:
+def _ids(reading: Reading | Unreadable) -> tuple[list[EventId], bool]:
     """The ids of a page, and whether it has elements without."""
     if isinstance(reading, Unreadable):
         return [], True
-    rejected = [item.event_id for item in reading.decoded.rejected]
-    known = [*(event.event_id for event in reading.decoded.events), *filter(None, rejected)]
-    return known, None in rejected
+    ids = [each.event_id for each in reading.decoded.in_order()]
+    return [each for each in ids if each is not None], None in ids
 
 
 def react(
-    verdict: Verdict, policy: Policy, coverage: Coverage, sequence: int, now: float
+    verdict: Verdict,
+    policy: Policy,
+    coverage: Course[Any],
+    sequence: int,
+    decoder: Decoder,
+    now: float,
 ) -> tuple[Page, str]:
     """The page that makes the incident durable, and what to say of it."""
     was, said, change = coverage.cursor, tell(verdict, coverage.cursor), LedgerChange()
-    if policy == "continue" and verdict.finding is Finding.RESET:
-        change = coverage.begin_anew(verdict.lowest)
-    elif policy == "continue":
-        change = coverage.pass_over(verdict.lowest, now)
+    if policy == "continue":
+        change = coverage.carry_on(verdict, now)
     incident = Incident(verdict.finding.value, was, coverage.cursor, f"{said}; {policy}")
     page = Page(
         sequence=sequence,
         events=[],
         rejected=[],
         asked_from=was,
-        body=b"",
+        body=Body(b"", decoder),
         position=coverage.position,
         ledger=change,
         history=0,

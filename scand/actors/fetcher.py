@@ -4,17 +4,25 @@ Behind, it asks again at once; at the head, every `poll_interval`; in between it
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
 import trio
 
-from scand.actors.continuity import Policies, establish, is_replaced, react, replaced_by
+from scand.actors.continuity import (
+    Policies,
+    Policy,
+    establish,
+    is_replaced,
+    react,
+    replaced_by,
+)
+from scand.actors.echo import Echo
 from scand.actors.isolation import isolate
 from scand.actors.messages import Page
-from scand.core.continuity import Finding, Verdict, Witnesses, tell
-from scand.core.coverage import Ask, Coverage, Progress, Seen
+from scand.core.continuity import WITNESSES, Finding, Verdict, Witnesses, tell
+from scand.core.course import Ask, Course, Progress, Seen
 from scand.core.decode import Decoded
-from scand.core.event import Reason, ScanEvent
+from scand.core.event import EventId, Reason, ScanEvent
 from scand.core.head import find_head
 from scand.core.instant import epoch_of
 from scand.feed.reader import PageReader, Reading
@@ -28,7 +36,7 @@ PROOF_EVERY = 30.0
 async def fetch(
     pages: trio.MemorySendChannel[Page],
     reader: PageReader,
-    coverage: Coverage,
+    coverage: Course[Any],
     poll_interval: float,
     policies: Policies,
     clock: Clock,
@@ -72,7 +80,7 @@ class _Fetcher:
         self,
         pages: trio.MemorySendChannel[Page],
         reader: PageReader,
-        coverage: Coverage,
+        coverage: Course[Any],
         poll_interval: float,
         policies: Policies,
         clock: Clock,
@@ -85,7 +93,7 @@ class _Fetcher:
         self._poll_interval, self._policies = poll_interval, policies
         self._clock, self._time_of_day, self._observer = clock, time_of_day, observer
         self._until_caught_up = until_caught_up
-        self._witnesses = Witnesses(newest)
+        self._witnesses = Witnesses(newest, WITNESSES if coverage.ordered else 0)
         self._echo = Echo()
         self._sequence = 0
         self._due = trio.current_time()
@@ -105,12 +113,15 @@ class _Fetcher:
         if not await self._is_same_feed(ask, asked_at, seen, reading.decoded.events):
             return bool(self.halted)
         progress = await self._absorb(ask, reading, seen)
+        if progress.stuck:
+            await self._tell(Verdict(Finding.STUCK), "halt")
+            return bool(self.halted)
         if not ask.reread:
             at_once = progress.ask_again or self._until_caught_up
             self._due = now if at_once else asked_at + self._poll_interval
         return self._until_caught_up and progress.at_head
 
-    async def _next_ask(self) -> Ask:
+    async def _next_ask(self) -> Ask[Any]:
         """Wait until something is to be asked: the next poll, or a look at a gap."""
         while True:
             now = self._time_of_day(trio.current_time())
@@ -120,7 +131,7 @@ class _Fetcher:
                 return self._coverage.advance(prove=self._is_stale())
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
-    async def _read(self, ask: Ask) -> Reading | None:
+    async def _read(self, ask: Ask[Any]) -> Reading | None:
         """The answer, or None where something smaller is to be asked first."""
         reading = await self._reader.read(
             Request(ask.from_id, ask.limit),
@@ -135,24 +146,19 @@ class _Fetcher:
         self._coverage.shrink()
         return None
 
-    async def _isolate(self, ask: Ask, broken: Unreadable) -> Reading | None:
+    async def _isolate(self, ask: Ask[Any], broken: Unreadable) -> Reading | None:
         """Ask for less and less, until the event that breaks the page is alone and can be found."""
-        said = f"the page from {ask.from_id} on cannot be read: {broken.reason}"
+        place = ask.from_id or "the beginning"
+        said = f"the page from {place} on cannot be read: {broken.reason}"
         if self._policies.on_poison == "halt":
             await self._give_up(said)
             return None
         self._wary = True
-        if ask.limit > 1:
+        if ask.limit > self._reader.decoder.kind.least_limit:
             self._coverage.shrink()
             return None
-        reading = await isolate(
-            self._reader,
-            ask,
-            broken,
-            least=ask.from_id if ask.reread else self._coverage.cursor + 1,
-            reach=self._coverage.max_id_jump,
-            exclusive=self._coverage.inclusive is False,
-        )
+        bounds = self._coverage.bounds(ask)
+        reading = bounds and await isolate(self._reader, ask, broken, bounds)
         if reading is None:
             await self._give_up(said)
             return None
@@ -165,20 +171,24 @@ class _Fetcher:
         self._observer(FeedBetrayed("poison", "halt", said))
         await self._halt(said)
 
-    async def _absorb(self, ask: Ask, reading: Reading, seen: Seen) -> Progress:
+    async def _absorb(self, ask: Ask[Any], reading: Reading, seen: Seen[Any]) -> Progress[Any]:
         begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
         if _is_broken(reading):
             self._coverage.pass_broken()
         self._witnesses.note(reading.decoded.events)
         self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
-        page = self._echo.new_in(_page(self._sequence, ask, reading, progress))
+        page = self._echo.new_in(
+            _page(self._sequence, ask, reading, progress),
+            reread=ask.reread,
+            repeats=progress.repeats,
+        )
         if page is not None:
             await self._send(page)
         return progress
 
     async def _is_same_feed(
-        self, ask: Ask, asked_at: float, seen: Seen, events: Sequence[ScanEvent]
+        self, ask: Ask[Any], asked_at: float, seen: Seen[Any], events: Sequence[ScanEvent]
     ) -> bool:
         """Look into it if an event that proves it is missing, or another; do as the policy says."""
         now, coverage = trio.current_time(), self._coverage
@@ -190,9 +200,9 @@ class _Fetcher:
         if await self._is_replaced(events):
             verdict = await replaced_by(self._reader, coverage)
         elif coverage.unproven and stale:
-            verdict = await self._establish(coverage.unproven, 0)
+            verdict = await self._establish(coverage.unproven)
         elif coverage.misses_cursor(ask, seen):
-            verdict = await self._establish(coverage.cursor, coverage.before)
+            verdict = await self._establish(coverage.cursor)
             if verdict.finding is Finding.SAME:
                 coverage.learn_exclusive()
         else:
@@ -204,16 +214,15 @@ class _Fetcher:
             return False
         return await is_replaced(self._reader, self._coverage, self._witnesses, events)
 
-    async def _establish(self, event: int, before: int) -> Verdict:
-        return await establish(self._reader, self._coverage, event, before, self._policies)
+    async def _establish(self, event: EventId) -> Verdict:
+        return await establish(self._reader, self._coverage, event, self._policies)
 
     def _is_stale(self) -> bool:
         return trio.current_time() - self._proven_at > PROOF_EVERY
 
     async def _follows(self, verdict: Verdict) -> bool:
         """Whether the feed goes on as it was, after what was found out."""
-        covered = max(self._coverage.position.high, self._coverage.cursor)
-        aged = verdict.finding is Finding.RETENTION_GAP and verdict.lowest <= covered + 1
+        aged = verdict.finding is Finding.RETENTION_GAP and self._coverage.knows(verdict.lowest)
         if aged or verdict.finding is Finding.WITHDRAWN:  # nothing is lost with it
             self._coverage.let_go()
         if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
@@ -222,15 +231,20 @@ class _Fetcher:
         policy = self._policies.by_finding.get(verdict.finding)
         if aged or policy is None:
             return True
+        await self._tell(verdict, policy)
+        return False
+
+    async def _tell(self, verdict: Verdict, policy: Policy) -> None:
+        """Say and record what became of the feed, and do what the policy says."""
         now = self._time_of_day(trio.current_time())
-        page, said = react(verdict, policy, self._coverage, self._sequence, now)
+        told = (self._coverage, self._sequence, self._reader.decoder, now)
+        page, said = react(verdict, policy, *told)
         if policy == "continue":
             self._witnesses.forget()
         self._observer(FeedBetrayed(verdict.finding.value, policy, said))
         await self._send(page)
         if policy == "halt":
             await self._halt(said)
-        return False
 
     def _tell_of_empty(self, verdict: Verdict) -> None:
         if not self._coverage.empty:
@@ -271,41 +285,22 @@ def _least_from(question: int, reading: Reading | TooLarge | Unreadable) -> int 
     return min(ids or [question] * shown.unreadable, default=None)
 
 
-class Echo:
-    """Drops what the page before showed already: a poll repeats the cursor's event."""
-
-    def __init__(self) -> None:
-        self._last: Page | None = None
-
-    def new_in(self, page: Page) -> Page | None:
-        """The page without the echo, or None where nothing remains to be committed."""
-        last = self._last
-        follows = last is None or page.asked_from >= last.position.cursor  # and looks at no gap
-        if follows and (page.events or page.rejected):
-            self._last = page
-        if last is not None and page.asked_from <= last.position.cursor:
-            known = {*last.events, *last.rejected}
-            page = replace(
-                page,
-                events=[event for event in page.events if event not in known],
-                rejected=[item for item in page.rejected if item not in known],
-            )
-        news = page.events or page.rejected or any(page.ledger) or page.history
-        return page if news else None
-
-
 def _is_broken(reading: Reading) -> bool:
     return any(item.reason is Reason.UNREADABLE for item in reading.decoded.rejected)
 
 
-def _seen(decoded: Decoded) -> Seen:
-    ids = [(event.event_id, event.created_at) for event in decoded.events]
-    located = [(item.event_id, None) for item in decoded.rejected if item.event_id is not None]
+def _seen(decoded: Decoded) -> Seen[Any]:
+    """The ids are of the kind that the decoder was made for, and the coverage as well."""
+    if not decoded.rejected:
+        return Seen([(event.event_id, event.created_at) for event in decoded.events])
+    located = [each for each in decoded.in_order() if each.event_id is not None]
+    dates = [each.created_at if isinstance(each, ScanEvent) else None for each in located]
+    ids = [each.event_id for each in located]
     unreadable = {item.raw for item in decoded.rejected if item.event_id is None}
-    return Seen([*ids, *located], len(unreadable))
+    return Seen(list(zip(ids, dates, strict=True)), len(unreadable))
 
 
-def _page(sequence: int, ask: Ask, reading: Reading, progress: Progress) -> Page:
+def _page(sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any]) -> Page:
     return Page(
         sequence=sequence,
         events=reading.decoded.events,
@@ -318,7 +313,7 @@ def _page(sequence: int, ask: Ask, reading: Reading, progress: Progress) -> Page
     )
 
 
-def _fetched(ask: Ask, reading: Reading, progress: Progress, gaps: int) -> PageFetched:
+def _fetched(ask: Ask[Any], reading: Reading, progress: Progress[Any], gaps: int) -> PageFetched:
     events = reading.decoded.events
     return PageFetched(
         from_id=ask.from_id,

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scand.core.continuity import Incident
-from scand.core.coverage import Position
-from scand.core.event import Rejected, ScanEvent
+from scand.core.course import Position
+from scand.core.decode import Body
+from scand.core.event import EventId, Rejected, ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.core.parcel import ParcelState
 
@@ -23,9 +24,9 @@ class Page:
     sequence: int
     events: Sequence[ScanEvent]
     rejected: Sequence[Rejected]
-    asked_from: int
-    body: bytes
-    position: Position
+    asked_from: EventId
+    body: Body
+    position: Position[EventId]
     ledger: LedgerChange
     history: int
     incident: Incident | None = None

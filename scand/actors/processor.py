@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import trio
 
 from scand.actors.messages import Folded, Page, Slice
-from scand.core.decode import raws_of
+from scand.core.decode import Body
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.judge import Judge, Ruling
 from scand.core.parcel import Key, ParcelState, fold
@@ -84,9 +84,9 @@ def _why_it_fails(
     return None
 
 
-def with_raw(body: bytes, turned: Sequence[tuple[ScanEvent, Reason, str]]) -> list[Rejected]:
+def with_raw(body: Body, turned: Sequence[tuple[ScanEvent, Reason, str]]) -> list[Rejected]:
     """Events that were turned away, with their bytes as served."""
     if not turned:
         return []
-    raws = raws_of(body, [event for event, _, _ in turned])
+    raws = body.raws_of(event for event, _, _ in turned)
     return [Rejected.of(event, reason, detail, raws[event]) for event, reason, detail in turned]

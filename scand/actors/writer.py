@@ -12,7 +12,7 @@ import trio
 
 from scand.actors.committer import Committer
 from scand.actors.messages import Folded
-from scand.core.event import Reason, Rejected
+from scand.core.event import EventId, Reason, Rejected
 from scand.core.frontier import Frontier
 from scand.core.ledger import Outcome, Settled
 from scand.ports import Observer, PageResult, Receipt
@@ -75,7 +75,7 @@ def assemble(parts: Sequence[Folded]) -> PageResult:
 
 def _report(
     pages: Sequence[PageResult],
-    cursor: int,
+    cursor: EventId,
     receipt: Receipt,
     failed: Sequence[Rejected],
     seconds: float,

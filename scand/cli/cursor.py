@@ -11,7 +11,8 @@ import typer
 from scand.cli.daemon import change
 from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm
 from scand.config import Config, load, locate
-from scand.core.event import MAX_ID
+from scand.core.event import EventId, IdKind
+from scand.core.ids import KINDS
 from scand.store.lock import holder, instance_lock
 from scand.store.moving import move_cursor
 from scand.store.opening import connect
@@ -34,26 +35,40 @@ def show(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @cursor.command("set")
 def set_(
-    to: Annotated[int, typer.Argument(metavar="ID", min=0, max=MAX_ID, show_default=False)],
+    to: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
     config: ConfigOption = None,
     *,
     yes: YesOption = False,
 ) -> None:
-    """Go on with the event after ID.
+    """Go on with the event after ID, or at the beginning of the feed: 0, "" where ids are opaque.
 
     Back: events are read again, and what is known does not count twice. Forward: the ids in
-    between are skipped, and `scand status` says so for ever.
+    between are skipped, and `scand status` says so for ever; opaque ids cannot be counted.
     """
     settings = load(locate(config))
     with open_reader(settings.store.path) as reader:
+        place = _read_place(to, reader.identity().id_kind)
         was, high = reader.position()["cursor"], reader.position()["high"]
-    skips = f", skipping {to - high} ids" if was is not None and to > high else ""
-    confirm(f"Move the cursor from {'-' if was is None else was} to {to}{skips}?", yes=yes)
-    moved = _move(settings, to)
-    typer.echo(f"cursor {moved['now']} (it was {moved['was']}); {moved['skipped']} ids skipped")
+    ahead = place - high if isinstance(place, int) and was is not None else 0
+    skips = f", skipping {ahead} ids" if ahead > 0 else ""
+    confirm(f"Move the cursor from {_shown(was)} to {_shown(place)}{skips}?", yes=yes)
+    moved = _move(settings, place)
+    counted = f"; {moved['skipped']} ids skipped" if isinstance(place, int) else ""
+    typer.echo(f"cursor {_shown(moved['now'])} (it was {_shown(moved['was'])}){counted}")
 
 
-def _move(settings: Config, to: int) -> dict[str, Any]:
+def _read_place(text: str, id_kind: IdKind) -> EventId:
+    try:
+        return KINDS[id_kind].place(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _shown(cursor: EventId | None) -> str:
+    return "-" if cursor in {None, ""} else str(cursor)
+
+
+def _move(settings: Config, to: EventId) -> dict[str, Any]:
     """By the daemon that holds the store; ourselves if none does."""
     path = settings.store.path
     if holder(path) is not None:
@@ -65,8 +80,8 @@ def _move(settings: Config, to: int) -> dict[str, Any]:
 def _lines(document: dict[str, Any]) -> list[str]:
     served = {True: "with FromEventId", False: "after FromEventId", None: "not known yet"}
     return [
-        f"cursor        {'-' if document['cursor'] is None else document['cursor']}",
-        f"covered up to {document['high']}",
+        f"cursor        {_shown(document['cursor'])}",
+        f"covered up to {document['high'] or '-'}",
         f"pages begin   {served[document['inclusive']]}",
         *(f"{_when(row['at'])}  {_what(row)}" for row in document["audit"]),
     ]
@@ -77,5 +92,4 @@ def _when(milliseconds: int) -> str:
 
 
 def _what(row: dict[str, Any]) -> str:
-    was = "-" if row["was"] is None else row["was"]
-    return f"{row['action']}  {was} -> {row['now']}  {row['detail']}"
+    return f"{row['action']}  {_shown(row['was'])} -> {_shown(row['now'])}  {row['detail']}"

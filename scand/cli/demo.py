@@ -114,7 +114,8 @@ class Stage:
         world.freeze()
         scene.announce("the carrier has ended; catching up (Ctrl-C leaves at once)")
         await until(
-            lambda: board.at_head and board.cursor >= world.head and not board.gaps, PATIENCE
+            lambda: board.at_head and int(board.cursor) >= int(world.head) and not board.gaps,
+            PATIENCE,
         )
         stopping.set()
 

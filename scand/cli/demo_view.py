@@ -71,7 +71,7 @@ class Scene:
     def _daemon(self) -> Table:
         board = self.board
         colour = {"closed": "green", "open": "red"}.get(board.breaker, "yellow")
-        lag = "none" if board.at_head else f"{max(self.world.head - board.cursor, 0)} ids"
+        lag = "none" if board.at_head else f"{max(int(self.world.head) - int(board.cursor), 0)} ids"
         return _facts(
             "daemon",
             {

@@ -10,13 +10,12 @@ from msgspec.structs import replace
 
 from scand.cli.daemon import change
 from scand.config import Config
-from scand.core.errors import StoreError
-from scand.core.parcel import ORDERS
 from scand.core.review import Batch, Item, Outcome, Selection
-from scand.runtime.components import build_review
+from scand.runtime.components import build_identity, build_review
 from scand.runtime.groups import ungrouped
 from scand.runtime.letters import MAX_IDS, steps
 from scand.store.lock import holder, instance_lock
+from scand.store.opening import require_same
 from scand.store.reading import open_reader
 from scand.store.sqlite import open_store
 
@@ -44,11 +43,7 @@ async def _here(config: Config, action: Action, selection: Selection, tell: Tell
     path, order = config.store.path, config.feed.order
     with instance_lock(path):
         with open_reader(path) as reader:
-            if reader.key() is not ORDERS[order]:
-                raise StoreError(
-                    f"this store was not written with feed.order = {order!r}",
-                    "use the configuration of the daemon that wrote it",
-                )
+            require_same(reader.identity(), build_identity(config))
         async with open_store(path, order) as store:
             step = partial(steps(build_review(config))[action], store)
             await _go_through(step, selection, tell)

@@ -6,7 +6,16 @@ import trio
 import typer
 
 from scand.core.errors import ConfigurationError
-from scand.simulator import Faults, World, WorldPlan, create_app, parse_faults, serve
+from scand.simulator import (
+    Dialect,
+    Faults,
+    World,
+    WorldPlan,
+    create_app,
+    parse_dialect,
+    parse_faults,
+    serve,
+)
 
 MOST = 100_000_000
 
@@ -22,9 +31,17 @@ def simulate(
     faults: Annotated[
         str, typer.Option(help='For example "error=0.05,late=0.02,cap=50,latency=20ms", or "all".')
     ] = "none",
+    dialect: Annotated[
+        str,
+        typer.Option(
+            help="How this carrier differs: opaque (ids are UUIDs), exclusive (FromEventId is left"
+            " out), bare (a page is an array), head=204 or head=404 (nothing new), and other names,"
+            ' as in "event_id=id,run_id=run.number,events=items".'
+        ),
+    ] = "",
 ) -> None:
     """Serve the scan event API on loopback, with an /oracle of what is true and /stats."""
-    chosen = read_faults(faults)
+    chosen, spoken = read_faults(faults), read_dialect(dialect)
     if not events and not rate:
         raise ConfigurationError("--events 0 means no end: that needs a --rate")
     if events and backlog > events:
@@ -32,7 +49,12 @@ def simulate(
 
     async def simulator() -> None:
         plan = WorldPlan(
-            events=events or None, backlog=backlog, rate=rate, seed=seed, faults=chosen.data
+            events=events or None,
+            backlog=backlog,
+            rate=rate,
+            seed=seed,
+            faults=chosen.data,
+            dialect=spoken,
         )
         app = create_app(World(plan), chosen.transport)
         async with trio.open_nursery() as nursery:
@@ -46,6 +68,14 @@ def simulate(
     except* OSError as group:
         error = group.exceptions[0]
         raise ConfigurationError(f"port {port}: {error}", "choose another --port") from None
+
+
+def read_dialect(text: str) -> Dialect:
+    """`parse_dialect`, with a mistake in the user's words."""
+    try:
+        return parse_dialect(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--dialect: {error}") from None
 
 
 def read_faults(text: str) -> Faults:

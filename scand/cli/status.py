@@ -67,7 +67,7 @@ def _crashes(daemon: dict[str, Any] | None) -> list[str]:
 
 
 def _or_dash(value: object) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value in {None, ""} else str(value)
 
 
 def _daemon(daemon: dict[str, Any] | None, holder: int | None) -> str:

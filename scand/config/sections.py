@@ -4,12 +4,21 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from scand.config.checks import START, Misfit, at_odds_with_opaque_ids, refuse
 from scand.config.values import (
     Duration,
     Entry,
+    FieldPath,
     FilePath,
     Listen,
     Name,
@@ -20,7 +29,8 @@ from scand.config.values import (
     Whole,
 )
 from scand.core.catalogue import SHIPPED, Catalogue
-from scand.core.event import MAX_ID
+from scand.core.event import MAX_ID, IdKind
+from scand.core.fields import SAMPLE, FieldMap
 from scand.core.parcel import Order
 
 PREFIX = "SCAND_"
@@ -52,6 +62,32 @@ class Retry(Section):
     refused_pause: PositiveDuration = 60.0
 
 
+class Fields(Section):
+    """`[feed.fields]`"""
+
+    events: FieldPath = SAMPLE.events
+    event_id: FieldPath = SAMPLE.event_id
+    parcel_id: FieldPath = SAMPLE.parcel_id
+    type: FieldPath = SAMPLE.type
+    created_at: FieldPath = SAMPLE.created_at
+    status_code: FieldPath = SAMPLE.status_code
+    run_id: FieldPath = SAMPLE.run_id
+    carrier_id: FieldPath = SAMPLE.carrier_id
+    user_id: FieldPath = SAMPLE.user_id
+    device_id: FieldPath = SAMPLE.device_id
+    device_transaction_id: FieldPath = SAMPLE.device_transaction_id
+
+    @model_validator(mode="after")
+    def _lead_to_different_places(self) -> Self:
+        fields = self.build()
+        refuse(Misfit(name, getattr(fields, name), why) for name, why in fields.clashes())
+        return self
+
+    def build(self) -> FieldMap:
+        """The field map that these settings describe."""
+        return FieldMap(**self.model_dump())
+
+
 class Feed(Section):
     """`[feed]`"""
 
@@ -62,7 +98,7 @@ class Feed(Section):
     timeout: PositiveDuration = 30.0
     max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
     token_file: FilePath | None = None
-    id_kind: Literal["integer"] = "integer"
+    id_kind: IdKind = "integer"
     order: Order = "event_id"
     start_from: StartFrom = 1
     from_id: Annotated[
@@ -75,8 +111,20 @@ class Feed(Section):
     on_poison: Literal["isolate", "halt"] = "isolate"
     on_retention_gap: Literal["halt", "continue"] = "continue"
     catch_up_concurrency: Annotated[Whole, Field(ge=1, le=64)] = 1
+    fields: Fields = Fields()
     breaker: Breaker = Breaker()
     retry: Retry = Retry()
+
+    @field_validator("start_from")
+    @classmethod
+    def _start_is_an_id(cls, start: int | str, others: ValidationInfo) -> int | str:
+        return START[others.data.get("id_kind", "integer")](start)
+
+    @model_validator(mode="after")
+    def _fits_its_ids(self) -> Self:
+        if self.id_kind == "opaque":
+            refuse(at_odds_with_opaque_ids(self.model_dump(by_alias=True)))
+        return self
 
 
 class CatalogueSection(Section):
@@ -85,9 +133,9 @@ class CatalogueSection(Section):
     mode: Literal["open", "strict"] = "open"
     known: tuple[Entry, ...] = SHIPPED
 
-    def build(self) -> Catalogue:
-        """The catalogue that these settings describe."""
-        return Catalogue.of(self.known, strict=self.mode == "strict")
+    def build(self, run_id: str) -> Catalogue:
+        """The catalogue that these settings describe; `run_id` is what the carrier calls it."""
+        return Catalogue.of(self.known, strict=self.mode == "strict", run_id=run_id)
 
 
 class Processors(Section):

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -90,12 +90,17 @@ def _check_name(text: str) -> str:
 
 
 def _check_start(value: object) -> int | str:
-    text = str(value)
-    if text == "head":
-        return text
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ID):
-        raise ValueError('an EventId of 1 or more is needed, or "head"')
-    return int(text)
+    if type(value) not in {int, str}:
+        raise ValueError('an EventId is needed, or "head"')
+    text = str(value)  # from the environment, numbers come as text
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))
+    return int(text) if is_number and str(int(text)) == text else text
+
+
+def _check_path(text: str) -> str:
+    if not all(key.strip() and key.isprintable() for key in text.split(".")):
+        raise ValueError("a name is needed, or names with dots between them, as in User.RunId")
+    return text
 
 
 def _check_entry(text: str) -> str:
@@ -120,7 +125,8 @@ def _check_file(path: Path) -> Path:
 
 Url = Annotated[str, AfterValidator(_check_url)]
 Name = Annotated[str, Field(max_length=100), AfterValidator(_check_name)]
-StartFrom = Annotated[int | Literal["head"], BeforeValidator(_check_start)]
+StartFrom = Annotated[int | str, BeforeValidator(_check_start)]
+FieldPath = Annotated[str, Field(max_length=200), AfterValidator(_check_path)]
 Entry = Annotated[str, AfterValidator(_check_entry)]
 Listen = Annotated[str, AfterValidator(_check_listen)]
 FilePath = Annotated[Path, AfterValidator(_check_file)]

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scand.core.event import ScanEvent
+from scand.core.fields import SAMPLE
 
 SHIPPED = (
     "PICKUP",
@@ -27,22 +28,32 @@ SHIPPED = (
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The pairs that are known, and whether only they are applied."""
+    """The pairs that are known, and whether only they are applied.
+
+    `run_id` is what the carrier calls it.
+    """
 
     known: frozenset[tuple[str, str]]
     strict: bool = False
+    run_id: str = SAMPLE.run_id
 
     @classmethod
-    def of(cls, entries: Iterable[str] = SHIPPED, *, strict: bool = False) -> "Catalogue":
+    def of(
+        cls,
+        entries: Iterable[str] = SHIPPED,
+        *,
+        strict: bool = False,
+        run_id: str = SAMPLE.run_id,
+    ) -> "Catalogue":
         """From entries written `TYPE` or `TYPE/STATUS_CODE`."""
         pairs = (entry.partition("/") for entry in entries)
         known = frozenset((kind.strip().upper(), status) for kind, _, status in pairs)
-        return cls(known, strict)
+        return cls(known, strict, run_id)
 
     def oddity(self, event: ScanEvent) -> str | None:
         """What is unfamiliar about an event, or None. In strict mode such an event is rejected."""
         if (event.type, event.status_code) not in self.known:
             return f"{event.type}/{event.status_code} is not in the catalogue"
         if event.run_id is None:
-            return "User.RunId is absent"
+            return f"{self.run_id} is absent"
         return None

@@ -7,6 +7,7 @@
 | is empty | empty: all events aged out, and were read before; or it is a wrong address |
 | begins further above the cursor | retention gap: events aged out before they were read |
 | ends below the cursor | reset: ids were assigned anew, or this is another feed |
+| has other events, and ids without an order | reset, or retention gap: there is no telling |
 
 A lagging replica can look like any of these for a while, so a finding is believed only when it was
 made `CONFIRMATIONS` times in a row, and for as long as a policy says. A feed that was reset and has
@@ -17,9 +18,9 @@ letter, `conflict`; under most of the greatest it is a reset (see `Witnesses`).
 import heapq
 from collections.abc import Generator, Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from scand.core.event import ScanEvent
+from scand.core.event import EventId, ScanEvent
 
 CONFIRMATIONS = 3
 """Equal findings in a row that make one certain."""
@@ -33,10 +34,11 @@ class Finding(StrEnum):
     EMPTY = "empty"
     RETENTION_GAP = "retention_gap"
     RESET = "reset"
+    STUCK = "stuck"  # it may be there, and what follows it cannot be told from each other
 
 
 class Verdict(NamedTuple):
-    """A finding, and the least id that the feed has now, 0 if it has none."""
+    """A finding, and the least id that the feed has now, 0 if it has none or no order says so."""
 
     finding: Finding
     lowest: int = 0
@@ -50,12 +52,16 @@ REPLACED = 3
 
 
 class Witnesses:
-    """The events with the greatest ids: the feed is the same as long as it shows them unchanged."""
+    """The events with the greatest ids: the feed is the same as long as it shows them unchanged.
 
-    def __init__(self, newest: Iterable[ScanEvent]) -> None:
+    None are kept where ids have no order.
+    """
+
+    def __init__(self, newest: Iterable[ScanEvent], kept: int = WITNESSES) -> None:
         self._known = {event.event_id: event for event in newest}
+        self._kept = kept
 
-    def contradicted(self, events: Iterable[ScanEvent]) -> list[int]:
+    def contradicted(self, events: Iterable[ScanEvent]) -> list[EventId]:
         """The ids of those that have come with another content."""
         return [
             event.event_id
@@ -69,23 +75,24 @@ class Witnesses:
         return len(changed) >= REPLACED or 1 < len(changed) == len(self._known)
 
     @property
-    def least(self) -> int:
-        """The least of their ids."""
-        return min(self._known, default=0)
+    def least(self) -> Any:  # noqa: ANN401 - an id of the feed's kind
+        """The least of their ids, 0 if there are none."""
+        return min(map(_id_of, self._known.values()), default=0)
 
     def note(self, events: Iterable[ScanEvent]) -> None:
         """What has come is known from now on: first come, first believed."""
-        fresh = {event.event_id: event for event in heapq.nlargest(WITNESSES, events, key=_id_of)}
+        fresh = {event.event_id: event for event in heapq.nlargest(self._kept, events, _id_of)}
         known = fresh | self._known
-        self._known = {each: known[each] for each in heapq.nlargest(WITNESSES, known)}
+        newest = heapq.nlargest(self._kept, known.values(), _id_of)
+        self._known = {event.event_id: event for event in newest}
 
-    def forget(self, ids: Iterable[int] | None = None) -> None:
+    def forget(self, ids: Iterable[EventId] | None = None) -> None:
         """These, which the carrier has corrected, or all: the feed begins anew."""
         for each in list(self._known) if ids is None else ids:
             self._known.pop(each, None)
 
 
-def _id_of(event: ScanEvent) -> int:
+def _id_of(event: ScanEvent) -> Any:  # noqa: ANN401 - as above
     return event.event_id
 
 
@@ -93,8 +100,8 @@ class Incident(NamedTuple):
     """What is kept for ever of a feed that betrays, or of an operator who moves the cursor."""
 
     action: str
-    was: int | None
-    now: int
+    was: EventId | None
+    now: EventId
     detail: str
 
 
@@ -104,13 +111,13 @@ class Question(NamedTuple):
     `near` the event that is looked for, an element without id may be that event.
     """
 
-    from_id: int
+    from_id: EventId
     limit: int
     near: bool = True
 
 
-Inquiry = Generator[Question, Sequence[int], Verdict]
-"""Yields questions; is sent the ids of each answer."""
+Inquiry = Generator[Question, Sequence[Any], Verdict]
+"""Yields questions; is sent the ids of each answer, which are all of the feed's kind."""
 
 
 def inquire(cursor: int, before: int, first: int = 1) -> Inquiry:
@@ -142,16 +149,23 @@ def find_beginning(first: int) -> Inquiry:
     return Verdict(Finding.RESET, min((yield Question(first, 1, near=False)), default=0))
 
 
-def tell(verdict: Verdict, cursor: int) -> str:
+def tell(verdict: Verdict, cursor: EventId) -> str:
     """The finding, for people."""
-    match verdict:
-        case (Finding.RETENTION_GAP, lowest):
-            return f"the feed begins at {lowest} now, and was read up to {cursor}: events are lost"
-        case (Finding.RESET, lowest):
-            return f"the feed begins at {lowest} and ends below {cursor}, up to which it was read"
-        case (Finding.WITHDRAWN, _):
-            return f"event {cursor} is no longer in the feed"
-        case (Finding.EMPTY, _):
-            return f"the feed is empty now; it was read up to {cursor}"
-        case _:
-            return f"event {cursor} is still in the feed"
+    unordered = verdict.finding is Finding.RESET and isinstance(cursor, str)
+    said = _CURSOR_LOST if unordered else _SAID[verdict.finding]
+    return said.format(cursor=cursor or "its beginning", lowest=verdict.lowest)
+
+
+_SAID = {
+    Finding.SAME: "event {cursor} is still in the feed",
+    Finding.WITHDRAWN: "event {cursor} is no longer in the feed",
+    Finding.EMPTY: "the feed is empty now; it was read up to {cursor}",
+    Finding.RETENTION_GAP: "the feed begins at {lowest} now, and was read up to {cursor}:"
+    " events are lost",
+    Finding.RESET: "the feed begins at {lowest} and ends below {cursor}, up to which it was read",
+    Finding.STUCK: "no EventId can be read in a whole page from {cursor} on: see feed.fields",
+}
+_CURSOR_LOST = (
+    "event {cursor} is no longer in the feed: it was reset, or has lost events,"
+    " or it does not count FromEventId in"
+)

@@ -22,8 +22,9 @@ Nothing here waits or reads a clock: times are passed in, in seconds since 1970.
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from scand.core.continuity import Finding, Inquiry, Verdict, inquire
+from scand.core.course import Ask, Bounds, Position, Progress, Seen
 from scand.core.event import MAX_ID
 from scand.core.instant import LATEST, Instant, instant_at
 from scand.core.ledger import Gap, GapLedger, LedgerChange
@@ -47,57 +48,14 @@ HISTORY_AFTER = 2
 _Found = tuple[int, Instant | None]
 
 
-class Ask(NamedTuple):
-    """A question to the carrier, and whether it only looks at gaps."""
-
-    from_id: int
-    limit: int
-    reread: bool = False
-
-
-class Position(NamedTuple):
-    """How far the feed is covered.
-
-    `anchored`: the cursor is an event's id, not just a start. `inclusive`: FromEventId is counted
-    in, None while that is unknown. `high`: the greatest id that was ever covered; what is missing
-    below it is accounted for already.
-    """
-
-    cursor: int
-    anchored: bool
-    inclusive: bool | None = None
-    high: int = 0
-
-
-class Seen(NamedTuple):
-    """What an answer showed: ids, with times where they could be read, and elements without id.
-
-    An element without id that is served twice counts once.
-    """
-
-    ids: Sequence[_Found]
-    unreadable: int = 0
-
-
-class Progress(NamedTuple):
-    """What an answer meant.
-
-    `history` counts ids missing from before the window: totalled, not looked for.
-    """
-
-    position: Position
-    change: LedgerChange
-    history: int
-    at_head: bool
-    ask_again: bool
-
-
 class Coverage:
-    """Follows a feed of integer ids from a position on."""
+    """Follows a feed of integer ids from a position on: a `Course`."""
+
+    ordered = True
 
     def __init__(
         self,
-        position: Position,
+        position: Position[int],
         gaps: Sequence[Gap] = (),
         *,
         limit: int = 100,
@@ -128,7 +86,7 @@ class Coverage:
         self._passes = False
 
     @property
-    def position(self) -> Position:
+    def position(self) -> Position[int]:
         """What is to be known of all this after a restart."""
         return Position(self.cursor, self._anchored, self.inclusive, self._high)
 
@@ -141,30 +99,34 @@ class Coverage:
         """Begin at the head, an event's id or 0: what lies below is not this store's business."""
         self.cursor, self._anchored = head, head > 0
 
-    def may_be_idle(self, ask: Ask) -> bool:
+    def may_be_idle(self, ask: Ask[int]) -> bool:
         """Whether "not found" can mean that nothing is new: never where the cursor is repeated."""
         has_answered = self._answered or self._anchored or self._largest > 0
         repeats = self.inclusive is True and self._anchored and ask.from_id <= self.cursor
         return has_answered and (ask.reread or not repeats)
 
-    def advance(self, *, prove: bool = False) -> Ask:
+    def advance(self, *, prove: bool = False) -> Ask[int]:
         """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
         self._reread_credit = min(self._reread_credit + REREAD_SHARE, 1.0)
         from_id = self.cursor + self._offset(prove=prove)
         self._asked = Ask(min(max(from_id, 0), MAX_ID), self._limit)
         return self._asked
 
-    def proves(self, ask: Ask) -> bool:
+    def proves(self, ask: Ask[int]) -> bool:
         """Whether an answer to `ask` tells if the feed is still the same."""
         return not self._anchored or self._repeats_cursor(ask)
 
-    def misses_cursor(self, ask: Ask, seen: Seen) -> bool:
+    def misses_cursor(self, ask: Ask[int], seen: Seen[int]) -> bool:
         """Whether the cursor's event should be in the answer, and is not."""
         if ask.reread or seen.unreadable or not self._repeats_cursor(ask):
             return False
         ids = [found for found, _ in seen.ids if found >= ask.from_id]
         has_room = len(ids) < min(ask.limit, max(self._largest, 1))
         return self.cursor not in ids and (has_room or max(ids) > self.cursor)
+
+    def knows(self, lowest: int) -> bool:
+        """Whether all ids below one were covered before."""
+        return lowest <= max(self._high, self.cursor) + 1
 
     def let_go(self) -> None:
         """The event that proves the feed is gone, and the feed is the same."""
@@ -175,6 +137,11 @@ class Coverage:
         """The cursor's event breaks its pages: it proves nothing, and is not to be asked for."""
         self._anchored, self._passes = False, True
 
+    def bounds(self, ask: Ask[int]) -> Bounds:
+        """Where the first event of an answer may be."""
+        least = ask.from_id if ask.reread else self.cursor + 1
+        return Bounds(least, self.max_id_jump, exclusive=self.inclusive is False)
+
     def learn_exclusive(self) -> None:
         """The cursor's event is there, but left out where it is asked for."""
         self.inclusive = False
@@ -182,6 +149,17 @@ class Coverage:
     def note_empty(self) -> None:
         """The feed has no events at all now: then nothing is what there is to see."""
         self.empty = True
+
+    def inquire(self, event: int) -> Inquiry:
+        """Find out what became of an event."""
+        first = 0 if self.inclusive is False else FIRST
+        return inquire(event, self.before if event == self.cursor else 0, first)
+
+    def carry_on(self, verdict: Verdict, now: float) -> LedgerChange:
+        """Go on with a feed that was reset, or has lost events."""
+        if verdict.finding is Finding.RESET:
+            return self.begin_anew(verdict.lowest)
+        return self.pass_over(verdict.lowest, now)
 
     def begin_anew(self, lowest: int) -> LedgerChange:
         """The feed was reset, and begins at `lowest`, 0 if it is empty."""
@@ -200,7 +178,7 @@ class Coverage:
         self._high = max(self._high, self.cursor)
         return self.ledger.take_change()
 
-    def reread(self, now: float) -> Ask | None:
+    def reread(self, now: float) -> Ask[int] | None:
         """The question that looks at gaps, when one is due and the budget allows it."""
         if self._reread_credit < 1 or (span := self.ledger.due(now, self._limit)) is None:
             return None
@@ -221,12 +199,19 @@ class Coverage:
         return self._limit < self._asked.limit
 
     def absorb(
-        self, ask: Ask, seen: Seen, begun: float, now: float, *, today: float | None = None
-    ) -> Progress:
+        self,
+        ask: Ask[int],
+        seen: Seen[int],
+        begun: float,
+        now: float,
+        *,
+        today: float | None = None,
+    ) -> Progress[int]:
         """Take an answer to `ask`, requested at `begun` and read at `now`.
 
         `today` is what the calendar says, where that is not the clock of the gaps.
         """
+        repeats = ask.from_id <= self.cursor
         found = sorted(dict(seen.ids).items())
         ids = [found_id for found_id, _ in found]
         size = len(ids) - bisect_left(ids, ask.from_id) + seen.unreadable
@@ -251,7 +236,7 @@ class Coverage:
             self._behind = moved and size >= room
         change = self.ledger.take_change()
         ask_again = self._behind or (hidden and self.inclusive is not None)
-        return Progress(self.position, change, history, at_head, ask_again)
+        return Progress(self.position, change, history, at_head, ask_again, repeats)
 
     def _offset(self, *, prove: bool) -> int:
         """Where to ask from, seen from the cursor."""
@@ -264,18 +249,18 @@ class Coverage:
         on = not prove and (self._behind or narrow)
         return on - (not self.inclusive)
 
-    def _repeats_cursor(self, ask: Ask) -> bool:
+    def _repeats_cursor(self, ask: Ask[int]) -> bool:
         return self._anchored and ask.from_id + (self.inclusive is False) <= self.cursor
 
-    def _hides_next(self, ask: Ask, ids: Sequence[int], size: int) -> bool:
+    def _hides_next(self, ask: Ask[int], ids: Sequence[int], size: int) -> bool:
         """Whether the page has room for one event only, and that is the cursor's."""
         alone = size == min(ask.limit, self._largest) == 1 and ids[-1:] == [self.cursor]
         return alone and self.cursor < MAX_ID
 
-    def _full(self, ask: Ask) -> int:
+    def _full(self, ask: Ask[int]) -> int:
         return min(ask.limit, max(self._largest, FULL_PAGE))
 
-    def _learn(self, ask: Ask, ids: Sequence[int], unreadable: int) -> None:
+    def _learn(self, ask: Ask[int], ids: Sequence[int], unreadable: int) -> None:
         self._anchored |= self.cursor in ids
         # an element without id may be the cursor's event, and one from below belongs elsewhere
         disorder = unreadable or (ids and ids[0] < ask.from_id)
@@ -286,7 +271,7 @@ class Coverage:
         elif self.inclusive is None and ask.from_id == self.cursor:
             self.inclusive = False
 
-    def _trusted(self, found: list[_Found], ask: Ask) -> list[_Found]:
+    def _trusted(self, found: list[_Found], ask: Ask[int]) -> list[_Found]:
         """Ids up to the first jump too far to believe, unless a full page lies beyond it."""
         at = bisect_right(found, self.cursor, key=_id_of)
         fresh = found[at:]
@@ -302,7 +287,7 @@ class Coverage:
                 del ends[0]
         return fresh[: ends[0]]
 
-    def _shown(self, ask: Ask, ids: Sequence[int], size: int, top: int) -> tuple[int, int]:
+    def _shown(self, ask: Ask[int], ids: Sequence[int], size: int, top: int) -> tuple[int, int]:
         """The ids of which an answer showed all that are visible, `top` being the last of use."""
         least = ask.from_id + (not self.inclusive)
         if not size and self._anchored and not self.empty:  # contradicts the cursor
@@ -312,11 +297,13 @@ class Coverage:
         greatest = [0, *ids][bisect_right(ids, top)]
         return least, min(top, max(greatest, self._reach(ask, size)))
 
-    def _reach(self, ask: Ask, size: int) -> int:
+    def _reach(self, ask: Ask[int], size: int) -> int:
         """The `size` lowest ids from the one asked for lie at least so far apart."""
         return ask.from_id + size - (self.inclusive is not False)
 
-    def _extend(self, fresh: list[_Found], ask: Ask, begun: float, now: float, today: float) -> int:
+    def _extend(
+        self, fresh: list[_Found], ask: Ask[int], begun: float, now: float, today: float
+    ) -> int:
         """Move the cursor over `fresh`; the holes between become gaps, or history."""
         if not fresh:
             return 0
@@ -351,7 +338,7 @@ class Coverage:
         newest = max((date for _, date in fresh if date is not None), default=LATEST)
         return newest >= instant_at(today - HISTORY_AFTER * self.ledger.late_window)
 
-    def _step_over(self, ask: Ask, seen: Seen, size: int, now: float) -> bool:
+    def _step_over(self, ask: Ask[int], seen: Seen[int], size: int, now: float) -> bool:
         """Pass a full page in which no new id could be read; what it may have hidden is a gap."""
         if ask.reread or not seen.unreadable or size < min(ask.limit, self._largest):
             return False

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from scand.core.event import Reason
+from scand.core.event import EventId, Reason
 
 MAX_CONTENTS = 100
 """What one letter remembers. An event that is served anew each time must not fill the disk."""
@@ -74,7 +74,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
 
     id: int
     identity: str
-    event_id: int | None
+    event_id: EventId | None
     state: State
     content: Content
     contents: frozenset[Content] = frozenset()

@@ -2,6 +2,7 @@
 
 import hashlib
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -10,11 +11,16 @@ from scand.core.instant import Instant
 MAX_ID = 2**63 - 1
 """The greatest EventId and ParcelId: what a signed 64-bit column holds."""
 
+EventId = int | str
+"""A number in 1..MAX_ID, or text that means nothing but itself: a feed has one kind."""
+
+IdKind = Literal["integer", "opaque"]
+
 
 class ScanEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One scan, normalised: what the journal keeps of it."""
 
-    event_id: int
+    event_id: EventId
     parcel_id: int
     type: str
     created_at: Instant
@@ -53,7 +59,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
     detail: str
     raw: bytes
-    event_id: int | None = None
+    event_id: EventId | None = None
     parcel_id: int | None = None
 
     @classmethod

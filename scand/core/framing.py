@@ -8,9 +8,14 @@ and used only for a page that has come back undecodable and unchanged.
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
-from scand.core.decode import Decoded, Undecodable, decode_event
-from scand.core.event import MAX_ID, Reason, Rejected, ScanEvent
+from scand.core.decode import Decoded, Decoder, Undecodable
+from scand.core.event import EventId, Reason, Rejected
+from scand.core.fields import Path, dig, split
+from scand.core.ids import KINDS, Kind
 
 _TOKEN = re.compile(
     rb"""
@@ -30,25 +35,25 @@ class Broken(Undecodable):
     """A page of events, by its beginning; something in it breaks it."""
 
 
-def salvage(body: bytes) -> tuple[Decoded, bytes]:
+def salvage(body: bytes, decoder: Decoder) -> tuple[Decoded, bytes]:
     """Read a page event by event; also a clean page of the events that could be read.
 
     Raises Broken where even the framing is damaged, and Undecodable for what is no page at all.
     """
-    decoded, sound = Decoded([], []), []
-    for raw in split_tolerantly(body):
-        match decode_event(raw):
-            case ScanEvent() as event:
-                decoded.events.append(event)
-                sound.append(raw)
-            case Rejected() as rejected:
-                decoded.rejected.append(_with_ids(rejected))
-    return decoded, b"[" + b",".join(sound) + b"]"
+    raws = split_tolerantly(body, split(decoder.fields.events))
+    decoded = decoder.events(raws)
+    bad = frozenset(decoded.places)
+    sound = [raw for place, raw in enumerate(raws) if place not in bad]
+    rejected = [_with_ids(item, decoder) for item in decoded.rejected]
+    return replace(decoded, rejected=rejected), b"[" + b",".join(sound) + b"]"
 
 
-def split_tolerantly(body: bytes) -> list[bytes]:
-    """The bytes of each element of the page's array. Raises Broken, and Undecodable."""
-    begin, in_object = _find_array(body)
+def split_tolerantly(body: bytes, array: Path) -> list[bytes]:
+    """The bytes of each element of the page's array, which stands at `array` or is all of it.
+
+    Raises Broken, and Undecodable.
+    """
+    begin, in_object = _find_array(body, array)
     elements: list[bytes] = []
     stack = [b"["]
     start: int | None = None
@@ -73,18 +78,30 @@ def split_tolerantly(body: bytes) -> list[bytes]:
     raise Broken("the page does not end")
 
 
-def _find_array(body: bytes) -> tuple[int, bool]:
+def _find_array(body: bytes, array: Path) -> tuple[int, bool]:
     """Where the elements begin, and whether their array is a member of an object."""
-    depth, before = 0, (b"", b"")
+    keys: list[bytes] = []  # what stands before each bracket that is open
+    before = (b"", b"")
     for token in _TOKEN.finditer(body):
         text = token.group()
-        if text == b"[" and (depth == 0 or (depth, before) == (1, (b'"ScanEvents"', b":"))):
-            return token.end(), depth == 1
-        if depth == 0 and text != b"{":
+        key = before[0] if before[1] == b":" else b""
+        if text == b"[" and (not keys or _spell([*keys[1:], key], array)):
+            return token.end(), bool(keys)
+        if not keys and text != b"{":
             break
-        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        if token.lastgroup == "open":
+            keys.append(key)
+        elif token.lastgroup == "close":
+            keys.pop()
         before = before[1], text
     raise Undecodable("not a page of scan events")
+
+
+def _spell(keys: Sequence[bytes], path: Path) -> bool:
+    try:
+        return [json.loads(key) for key in keys] == list(path)
+    except ValueError:
+        return False
 
 
 def _take(elements: list[bytes], body: bytes, start: int | None, end: int) -> None:
@@ -100,7 +117,7 @@ def _require_end(rest: bytes, *, in_object: bool) -> None:
         raise Broken("the page does not end")
 
 
-def _with_ids(rejected: Rejected) -> Rejected:
+def _with_ids(rejected: Rejected, decoder: Decoder) -> Rejected:
     """Find the ids of an event that is no JSON, so that its place in the feed is known."""
     if rejected.reason is not Reason.NOT_JSON:
         return rejected
@@ -108,11 +125,14 @@ def _with_ids(rejected: Rejected) -> Rejected:
         fields = json.loads(rejected.raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return rejected
-    if not isinstance(fields, dict):
-        return rejected
-    ids = [_id(fields.get(name)) for name in ("EventId", "ParcelId")]
-    return Rejected(rejected.reason, rejected.detail, rejected.raw, *ids)
+    names = decoder.fields
+    event_id = _id(fields, names.event_id, decoder.kind)
+    parcel_id = cast("int | None", _id(fields, names.parcel_id, KINDS["integer"]))
+    return Rejected(rejected.reason, rejected.detail, rejected.raw, event_id, parcel_id)
 
 
-def _id(value: object) -> int | None:
-    return value if type(value) is int and 1 <= value <= MAX_ID else None
+def _id(fields: object, path: str, kind: Kind) -> EventId | None:
+    try:
+        return kind.convert(dig(fields, split(path)))
+    except ValueError:
+        return None

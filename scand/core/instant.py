@@ -7,6 +7,7 @@ offset, no fraction, more than seven digits (cut, not rounded, so order survives
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 
 Instant = NewType("Instant", str)
@@ -20,6 +21,7 @@ _SYNTAX = re.compile(
     re.ASCII,
 )
 _LENGTH = len("2021-05-11T21:11:34.1506147Z")
+_MINUTES = len("2021-05-11T21:11")
 _SECONDS = len("2021-05-11T21:11:34")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,15 +40,18 @@ def parse_instant(text: str) -> Instant:
 
 def _is_normal(text: str) -> bool:
     """Whether a timestamp is as it should be: nearly all are, so this costs little."""
-    if len(text) != _LENGTH or text[-1] != "Z" or text[_SECONDS] != ".":
+    if len(text) != _LENGTH or (text[_MINUTES], text[_SECONDS], text[-1]) != (":", ".", "Z"):
         return False
-    seconds, fraction = text[:_SECONDS], text[_SECONDS + 1 : -1]
+    seconds, fraction = text[_MINUTES + 1 : _SECONDS], text[_SECONDS + 1 : -1]
+    digits = seconds + fraction
+    return digits.isascii() and digits.isdigit() and seconds < "60" and _is_minute(text[:_MINUTES])
+
+
+@lru_cache(maxsize=1024)
+def _is_minute(text: str) -> bool:
+    """Many events share one."""
     try:
-        return (
-            fraction.isascii()
-            and fraction.isdigit()
-            and datetime.fromisoformat(seconds).isoformat() == seconds
-        )
+        return datetime.fromisoformat(text).isoformat(timespec="minutes") == text
     except ValueError:
         return False
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 
 from scand.core.catalogue import Catalogue
 from scand.core.event import Reason, ScanEvent
+from scand.core.fields import SAMPLE
 from scand.core.instant import instant_at
-
-FAR_FUTURE = "CreatedDateTimeUtc is further in the future than feed.max_future"
 
 
 @dataclass
@@ -32,27 +31,29 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules in force; `max_future` in seconds."""
+    """The rules in force; `max_future` in seconds, `created_at` as the carrier calls it."""
 
     catalogue: Catalogue
     max_future: float = 86400.0
     future_is_fatal: bool = False
+    created_at: str = SAMPLE.created_at
 
     def rule(self, events: Iterable[ScanEvent], now: float) -> Ruling:
         """Judge events at `now` (seconds since 1970)."""
         ruling = Ruling()
         horizon = instant_at(now + self.max_future)
+        far_future = f"{self.created_at} is further in the future than feed.max_future"
         for event in events:
             too_far = event.created_at > horizon
             oddity = self.catalogue.oddity(event)
             if too_far and self.future_is_fatal:
-                ruling.turned.append((event, Reason.FAR_FUTURE, FAR_FUTURE))
+                ruling.turned.append((event, Reason.FAR_FUTURE, far_future))
             elif oddity is not None and self.catalogue.strict:
                 ruling.turned.append((event, Reason.NOT_IN_CATALOGUE, oddity))
             else:
                 ruling.accepted.append(event)
                 if too_far:
-                    ruling.oddities[FAR_FUTURE] += 1
+                    ruling.oddities[far_future] += 1
                 if oddity is not None:
                     ruling.oddities[oddity] += 1
         return ruling

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from scand.core.event import ScanEvent
+from scand.core.event import EventId, ScanEvent
 from scand.core.instant import Instant
 
 Order = Literal["event_id", "created_at"]
@@ -32,7 +32,7 @@ ORDERS: dict[Order, Key] = {
 class Mark(NamedTuple):
     """The event that reached a milestone, and when."""
 
-    event_id: int
+    event_id: EventId
     created_at: Instant
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from scand.core.dead_letters import State
-from scand.core.decode import decode_event
-from scand.core.event import MAX_ID, Reason, Rejected, ScanEvent
+from scand.core.decode import Decoder
+from scand.core.event import MAX_ID, EventId, Reason, Rejected, ScanEvent
 from scand.core.judge import Judge
 
 Review = Callable[[Sequence[bytes], float], list[ScanEvent | Rejected]]
@@ -58,7 +58,7 @@ class Item(msgspec.Struct, frozen=True):
 
     id: int
     outcome: Outcome
-    event_id: int | None = None
+    event_id: EventId | None = None
     reason: Reason | None = None
     detail: str = ""
 
@@ -70,9 +70,11 @@ class Batch(msgspec.Struct, frozen=True):
     after: int | None = None
 
 
-def review(judge: Judge, raws: Sequence[bytes], now: float) -> list[ScanEvent | Rejected]:
+def review(
+    decoder: Decoder, judge: Judge, raws: Sequence[bytes], now: float
+) -> list[ScanEvent | Rejected]:
     """What these bytes would come to if they were served at `now` (seconds since 1970)."""
-    return [_review(judge, raw, now) for raw in raws]
+    return [_review(decoder.event(raw), judge, raw, now) for raw in raws]
 
 
 def refuse(detail: str, raws: Sequence[bytes], _: float) -> list[ScanEvent | Rejected]:
@@ -80,8 +82,9 @@ def refuse(detail: str, raws: Sequence[bytes], _: float) -> list[ScanEvent | Rej
     return [Rejected(Reason.PROCESSING_FAILED, detail, raw) for raw in raws]
 
 
-def _review(judge: Judge, raw: bytes, now: float) -> ScanEvent | Rejected:
-    event = decode_event(raw)
+def _review(
+    event: ScanEvent | Rejected, judge: Judge, raw: bytes, now: float
+) -> ScanEvent | Rejected:
     if isinstance(event, Rejected):
         return event
     for turned in judge.rule([event], now).turned:

@@ -128,7 +128,8 @@ class HttpFeed:
         return judge(Reply(response, quote(excerpt, secrets), self._credential, self._now))
 
     async def _send(self, request: Request, token: str) -> httpx.Response:
-        query = urlencode({"FromEventId": request.from_id, "Limit": request.limit})
+        beginning = {} if request.from_id == "" else {"FromEventId": request.from_id}
+        query = urlencode(beginning | {"Limit": request.limit})
         return await self._client.send(
             self._client.build_request("GET", self._prefix + query, timeout=self._timeouts),
             stream=True,

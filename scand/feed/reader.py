@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import trio
 
-from scand.core.decode import Decoded, Undecodable, decode_page
+from scand.core.decode import Body, Decoded, Decoder, Undecodable
 from scand.core.framing import Broken, salvage
 from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
@@ -48,7 +48,7 @@ WARY_AFTER = 2
 """The same where poison is known to be near."""
 
 _Page = tuple[Decoded, bytes]
-_EMPTY: _Page = Decoded([], []), b""
+_EMPTY: _Page = Decoded([], []), b"[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Reading:
     """A page, read. `begun` is on trio's clock, `seconds` is how long the request took."""
 
     decoded: Decoded
-    body: bytes
+    body: Body
     begun: float
     seconds: float
 
@@ -70,12 +70,13 @@ class PageReader:
         breaker: Breaker,
         backoff: Backoff,
         observer: Observer,
+        decoder: Decoder,
         *,
         retry_after_cap: float,
         refused_pause: float,
     ) -> None:
         self._feed, self._breaker, self._backoff = feed, breaker, backoff
-        self._observer = observer
+        self._observer, self.decoder = observer, decoder
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
         self._suspect = Suspect()
         self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
@@ -94,7 +95,7 @@ class PageReader:
             if isinstance(outcome, Reading | Unreadable):
                 self._backoff.reset()
                 return outcome
-            if isinstance(outcome, TooLarge) and request.limit > 1:
+            if isinstance(outcome, TooLarge) and request.limit > self.decoder.kind.least_limit:
                 return outcome
             wait = self._wait_after(outcome)
             self._observer(FetchFailed(type(outcome).__name__, _reason(outcome), wait))
@@ -119,12 +120,15 @@ class PageReader:
             if result is _EMPTY:
                 self._suspect.clear()
             permit.settle(verdict)
-            return Reading(*result, begun, seconds) if isinstance(result, tuple) else result
+            if not isinstance(result, tuple):
+                return result
+            decoded, body = result
+            return Reading(decoded, Body(body, self.decoder), begun, seconds)
 
     def _interpret(self, body: bytes, begun: float) -> tuple[Verdict, _Page | Failed | Unreadable]:
         body = body.removeprefix(codecs.BOM_UTF8)  # .NET likes to write one
         try:
-            decoded = decode_page(body)
+            decoded = self.decoder.page(body)
         except Undecodable as error:
             return self._doubt(body, begun, str(error))
         self._suspect.clear()
@@ -135,7 +139,7 @@ class PageReader:
     ) -> tuple[Verdict, _Page | Failed | Unreadable]:
         convicted = self._suspect.convicts(body)
         try:
-            salvaged = salvage(body)
+            salvaged = salvage(body, self.decoder)
         except Broken as broken:
             known = convicted or self._suspect.patience < POISON_AFTER
             verdict = Verdict.NEUTRAL if known else Verdict.FAILURE

@@ -2,21 +2,27 @@
 
 from functools import partial
 from random import Random
+from typing import Any, cast
 
 from scand.actors.continuity import Policies, Policy
-from scand.config import Config
+from scand.config import Config, Feed
 from scand.core.continuity import Finding
-from scand.core.coverage import Coverage, Position
+from scand.core.course import Course, Position
+from scand.core.coverage import Coverage
+from scand.core.decode import Decoder
 from scand.core.judge import Judge
+from scand.core.opaque import BEGINNING, OpaqueCourse
 from scand.core.review import Review, review
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
-from scand.ports import Checkpoint, Feed, Observer
+from scand.ports import Checkpoint, Observer
+from scand.ports import Feed as Carrier
 from scand.records import BreakerChanged, Lifecycle
+from scand.store.opening import Identity
 
 
-def build_reader(config: Config, feed: Feed, observer: Observer, rng: Random) -> PageReader:
+def build_reader(config: Config, feed: Carrier, observer: Observer, rng: Random) -> PageReader:
     """The feed behind its breaker and back-off."""
     settings, retry = config.feed.breaker, config.feed.retry
 
@@ -29,20 +35,33 @@ def build_reader(config: Config, feed: Feed, observer: Observer, rng: Random) ->
         breaker,
         Backoff(retry.base, retry.cap, rng),
         observer,
+        build_decoder(config),
         retry_after_cap=retry.retry_after_cap,
         refused_pause=retry.refused_pause,
     )
 
 
+def build_identity(config: Config) -> Identity:
+    """Whose feed a store holds that is written with this configuration."""
+    feed = config.feed
+    return Identity(feed.name, feed.id_kind, feed.order, feed.url, feed.fields.build().changes())
+
+
+def build_decoder(config: Config) -> Decoder:
+    """What reads the carrier's pages."""
+    return Decoder(config.feed.fields.build(), config.feed.id_kind)
+
+
 def build_judge(config: Config) -> Judge:
     """The rules that the configuration sets for events."""
-    future_is_fatal = config.feed.order == "created_at"
-    return Judge(config.catalogue.build(), config.feed.max_future, future_is_fatal)
+    feed, fields = config.feed, config.feed.fields
+    catalogue, future_is_fatal = config.catalogue.build(fields.run_id), feed.order == "created_at"
+    return Judge(catalogue, feed.max_future, future_is_fatal, fields.created_at)
 
 
 def build_review(config: Config) -> Review:
     """The same rules for events that are looked at again."""
-    return partial(review, build_judge(config))
+    return partial(review, build_decoder(config), build_judge(config))
 
 
 def build_policies(config: Config) -> Policies:
@@ -55,13 +74,26 @@ def build_policies(config: Config) -> Policies:
     return Policies(by_finding, feed.poll_interval, feed.retry.refused_pause, feed.on_poison)
 
 
-def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: float) -> Coverage:
+def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: float) -> Course[Any]:
     """Where to go on from `now`, in a process that `began` then (seconds since 1970)."""
-    feed = config.feed
+    if config.feed.id_kind == "opaque":
+        return _opaque_course(config.feed, checkpoint)
+    return _coverage(config.feed, checkpoint, began, now)
+
+
+def _opaque_course(feed: Feed, checkpoint: Checkpoint) -> OpaqueCourse:
+    first = BEGINNING if feed.start_from == 1 else str(feed.start_from)
+    known = cast("Position[str] | None", checkpoint.position)  # the store's identity sees to it
+    start = Position(first, anchored=bool(first))
+    return OpaqueCourse(known or start, limit=feed.limit, answered=known is not None)
+
+
+def _coverage(feed: Feed, checkpoint: Checkpoint, began: float, now: float) -> Coverage:
     first = feed.start_from if isinstance(feed.start_from, int) else 1
-    position = checkpoint.position or Position(first - 1, anchored=False)
+    known_position = cast("Position[int] | None", checkpoint.position)  # as above
+    position = known_position or Position(first - 1, anchored=False)
+    newest = [cast("int", event.event_id) for event in checkpoint.newest]
     limit = position.cursor - position.anchored
-    below = [event.event_id for event in checkpoint.newest if event.event_id <= limit]
     known = {"auto": None, "inclusive": True, "exclusive": False}
     return Coverage(
         position,
@@ -71,13 +103,13 @@ def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: fl
         max_id_jump=feed.max_id_jump,
         inclusive=known[feed.from_id],
         answered=checkpoint.position is not None,
-        before=max(below, default=0),
+        before=max((each for each in newest if each <= limit), default=0),
         began=began,
         now=now,
     )
 
 
-def following(coverage: Coverage, checkpoint: Checkpoint) -> Lifecycle:
+def following(coverage: Course[Any], checkpoint: Checkpoint) -> Lifecycle:
     """What is to be told of a generation that begins."""
     details = {"cursor": coverage.cursor, "gaps": len(coverage.ledger)}
     if checkpoint.attempts > 1:

@@ -30,7 +30,7 @@ from scand.actors.processor import process, route
 from scand.actors.writer import write
 from scand.config import Config
 from scand.core.errors import FeedHaltedError
-from scand.core.event import MAX_ID
+from scand.core.ids import KINDS
 from scand.core.parcel import ORDERS
 from scand.core.restarts import RestartIntensity
 from scand.feed.http import HttpFeed, open_client
@@ -41,6 +41,7 @@ from scand.records import Lifecycle
 from scand.runtime.clock import SteadyClock
 from scand.runtime.components import (
     build_coverage,
+    build_identity,
     build_judge,
     build_policies,
     build_reader,
@@ -54,7 +55,7 @@ from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
 from scand.store.lock import instance_lock
-from scand.store.opening import Identity, prepare
+from scand.store.opening import prepare
 from scand.store.reading import open_reader
 from scand.store.sqlite import SqliteStore, open_store
 from scand.telemetry.logs import fan_out
@@ -124,8 +125,7 @@ async def open_parts(
     path, feed = config.store.path, config.feed
     board, generations = StatusBoard(clock), Generations()
     with instance_lock(path):
-        identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
-        former = await trio.to_thread.run_sync(prepare, path, identity)
+        former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
         told = fan_out(board, observer)
@@ -236,11 +236,10 @@ def build_changes(
     config: Config, store: SqliteStore, generations: Generations, observer: Observer
 ) -> Changes:
     """What an operator may change while the daemon runs."""
+    kind = KINDS[config.feed.id_kind]
 
     async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = wanted["cursor"]
-        if type(to) is not int or not 0 <= to <= MAX_ID:
-            raise ValueError("cursor is an integer from 0 to 2^63-1")
+        to = kind.place(wanted["cursor"])
         return (await generations.between(partial(store.move_cursor, to)))._asdict()
 
     return {"cursor": cursor, **letter_changes(store, build_review(config), observer)}

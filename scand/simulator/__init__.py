@@ -7,6 +7,7 @@ It imports nothing else of scand: what it expects of a parcel is computed on its
 """
 
 from scand.simulator.app import ScanApi, Stats, create_app
+from scand.simulator.dialect import Dialect, parse_dialect
 from scand.simulator.faults import DataFaults, Faults, TransportFaults, parse_faults
 from scand.simulator.oracle import Order, Parcel, json_lines
 from scand.simulator.plan import WorldPlan
@@ -16,6 +17,7 @@ from scand.simulator.world import Clock, Page, World
 __all__ = [
     "Clock",
     "DataFaults",
+    "Dialect",
     "Faults",
     "Order",
     "Page",
@@ -27,6 +29,7 @@ __all__ = [
     "WorldPlan",
     "create_app",
     "json_lines",
+    "parse_dialect",
     "parse_faults",
     "serve",
 ]

@@ -1,7 +1,8 @@
 """The scan event API as an ASGI app, with a door for whoever tests against it.
 
 GET  /v1/scans/scanevents?FromEventId=1&Limit=100   the carrier's
-GET  /oracle?order=event_id                         what every parcel must look like
+GET  /oracle?order=event_id                         what every parcel must look like; where ids
+                                                    are opaque, the order is created_at
 GET  /stats                                         what was asked and answered
 POST /faults                                        faults on the way from now on, as text
 POST /stop                                          no new events; what is late is visible
@@ -21,12 +22,14 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from scand.simulator.answers import STRIKES, Struck, draw, whole_page
+from scand.simulator.dialect import EventId
 from scand.simulator.faults import TransportFaults, parse_faults
 from scand.simulator.oracle import Order, json_lines
-from scand.simulator.world import Page, World
+from scand.simulator.world import Page, UnknownIdError, World
 
 EVENTS_PATH = "/v1/scans/scanevents"
 MAX_INT64 = 2**63 - 1
+OK = 200
 
 
 @dataclass(slots=True)
@@ -36,14 +39,14 @@ class Stats:
     requests: int = 0
     pages: int = 0  # answered in full
     events_served: int = 0  # in those pages, an event as often as it was served
-    distinct_ids: set[int] = field(default_factory=set)
+    distinct_ids: set[EventId] = field(default_factory=set)
     faults: Counter[str] = field(default_factory=Counter)  # on the way, by kind
-    first_from_id: int | None = None
-    last_request: tuple[int, int] | None = None  # FromEventId and Limit
+    first_from_id: EventId | None = None
+    last_request: tuple[EventId, int] | None = None  # FromEventId and Limit
     in_flight: int = 0
     peak_in_flight: int = 0
 
-    def asked(self, from_id: int, limit: int) -> None:
+    def asked(self, from_id: EventId, limit: int) -> None:
         if self.first_from_id is None:
             self.first_from_id = from_id
         self.last_request = (from_id, limit)
@@ -115,18 +118,27 @@ class ScanApi:
 
     async def _answer(self, query: Mapping[str, str]) -> Response:
         try:
-            from_id = _parameter(query, "FromEventId", 1, least=0)
+            from_id = self._from_id(query)
             limit = _parameter(query, "Limit", 100, least=1)
         except BadParameterError as error:
             return JSONResponse({"error": str(error)}, 400)
         self.stats.asked(from_id, limit)
         await self._delay()
-        page = self.world.page(from_id, min(limit, self.faults.cap or limit))
+        try:
+            page = self.world.page(from_id, min(limit, self.faults.cap or limit))
+        except UnknownIdError:
+            return JSONResponse({"error": "no such event"}, 404)
         fault = draw(self.faults, self._dice)
-        if fault is None:
-            self.stats.served(page)
-            return whole_page(page.body)
-        return self._strike(fault, page.body)
+        if fault is not None:
+            return self._strike(fault, page.body)
+        self.stats.served(page)
+        head = self.world.plan.dialect.head
+        return whole_page(page.body) if page.ids or head == OK else Response(status_code=head)
+
+    def _from_id(self, query: Mapping[str, str]) -> EventId:
+        if self.world.plan.dialect.opaque:
+            return query.get("FromEventId", "")
+        return _parameter(query, "FromEventId", 1, least=0)
 
     def _strike(self, fault: str, body: bytes) -> Response:
         self.stats.faults[fault] += 1
@@ -138,7 +150,8 @@ class ScanApi:
             await trio.sleep(self._dice.random() * self.faults.latency)
 
     async def _oracle(self, request: Request) -> Response:
-        order = request.query_params.get("order", "event_id")
+        usual = "created_at" if self.world.plan.dialect.opaque else "event_id"
+        order = request.query_params.get("order", usual)
         if order not in get_args(Order):
             return JSONResponse({"error": "order is event_id or created_at"}, 400)
         return Response(

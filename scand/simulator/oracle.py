@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 import msgspec
 
+from scand.simulator.dialect import EventId
 from scand.simulator.scans import Scan
 
 Order = Literal["event_id", "created_at"]
@@ -17,7 +18,7 @@ Order = Literal["event_id", "created_at"]
 class Latest(TypedDict):
     """The event that says where the parcel is."""
 
-    event_id: int
+    event_id: EventId
     type: str
     status_code: str
     created_at: str
@@ -34,7 +35,7 @@ class Parcel(TypedDict):
 
 
 # Every instant has seven digits and a Z: the order of the text is the order of time.
-_KEYS: dict[str, Callable[[Scan], tuple[str, int]]] = {
+_KEYS: dict[str, Callable[[Scan], tuple[str, EventId]]] = {
     "event_id": lambda scan: ("", scan.event_id),
     "created_at": lambda scan: (scan.created_at, scan.event_id),
 }
@@ -58,7 +59,9 @@ def _parcel_id(scan: Scan) -> int:
     return scan.parcel_id
 
 
-def _parcel(parcel_id: int, scans: list[Scan], key: Callable[[Scan], tuple[str, int]]) -> Parcel:
+def _parcel(
+    parcel_id: int, scans: list[Scan], key: Callable[[Scan], tuple[str, EventId]]
+) -> Parcel:
     latest = max(scans, key=key)
     return {
         "parcel_id": parcel_id,
@@ -74,6 +77,6 @@ def _parcel(parcel_id: int, scans: list[Scan], key: Callable[[Scan], tuple[str, 
     }
 
 
-def _first(kind: str, scans: list[Scan], key: Callable[[Scan], tuple[str, int]]) -> str | None:
+def _first(kind: str, scans: list[Scan], key: Callable[[Scan], tuple[str, EventId]]) -> str | None:
     of_kind = [scan for scan in scans if scan.type == kind]
     return min(of_kind, key=key).created_at if of_kind else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from scand.simulator.dialect import Dialect
 from scand.simulator.faults import DataFaults
 
 HISTORY_RATE = 50.0
@@ -24,6 +25,7 @@ class WorldPlan:
     parcels: int | None = None  # under way at any time; None: about a tenth of the events
     start_id: int = 1
     faults: DataFaults = field(default_factory=DataFaults)
+    dialect: Dialect = field(default_factory=Dialect)
     starts_at: datetime | None = None  # where the backlog ends; None: now
     history: float | None = None  # seconds that the backlog spans; None: as its rate says
     # A backlog event older than this is never late: a client may take an old hole for history.

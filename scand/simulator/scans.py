@@ -11,6 +11,7 @@ from random import Random
 
 import msgspec
 
+from scand.simulator.dialect import Dialect, EventId
 from scand.simulator.faults import DataFaults
 from scand.simulator.plan import WorldPlan
 from scand.simulator.traffic import Step, Traffic
@@ -25,7 +26,7 @@ UPLOAD_DELAY = 1.5
 class Scan(msgspec.Struct, frozen=True, gc=False):
     """One event as the carrier knows it, and as it is served."""
 
-    event_id: int
+    event_id: EventId
     parcel_id: int
     type: str
     status_code: str
@@ -38,23 +39,25 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
     known: bool = True
     repeated: bool = False
     whole: bytes = b""  # of a malformed one: as it should have been
+    number: int = 0  # counts ids, those that are missing as well
 
 
 def scans(plan: WorldPlan, starts_at: int) -> Iterator[Scan]:
-    """Every scan in the order of ids. `starts_at` is in ticks since 1970."""
+    """Every scan in the order of numbers. `starts_at` is in ticks since 1970."""
     traffic_dice = Random(f"{plan.seed}/traffic")  # noqa: S311 - chance on demand, no secret
     dice = Random(f"{plan.seed}/faults")  # noqa: S311 - as above
     traffic = Traffic(traffic_dice, plan.under_way)
-    event_id, index = plan.start_id, 0
+    number, index, dialect = plan.start_id, 0, plan.dialect
     while plan.events is None or index < plan.events:
         while dice.random() < plan.faults.missing:
-            event_id += 1
+            number += 1
         arrives = plan.arrival(index)
         delay = UPLOAD_DELAY * traffic_dice.random()
         created_at = instant(starts_at + int((arrives - delay) * TICKS))
-        scan = _scan(event_id, traffic.scan(), created_at, arrives)
-        yield _mishap(scan, plan, index, dice)
-        event_id, index = event_id + 1, index + 1
+        event_id = dialect.event_id(plan.seed, number)
+        scan = _scan(number, event_id, traffic.scan(), created_at, arrives)
+        yield _spoken(_mishap(scan, plan, index, dice), dialect)
+        number, index = number + 1, index + 1
 
 
 def repaired(scan: Scan) -> Scan:
@@ -74,17 +77,26 @@ def _second(seconds: int) -> str:
 
 
 _TEMPLATE = (
-    '{"EventId":%d,"ParcelId":%d,"Type":"%s","CreatedDateTimeUtc":"%s","StatusCode":"%s",'
+    '{"EventId":%s,"ParcelId":%d,"Type":"%s","CreatedDateTimeUtc":"%s","StatusCode":"%s",'
     '"Device":{"DeviceTransactionId":%d,"DeviceId":%d},'
     '"User":{"UserId":"%s","CarrierId":"%s","RunId":"%s"}}'
 )
 
 
-def _scan(event_id: int, step: Step, created_at: str, arrives: float) -> Scan:
+def _scan(number: int, event_id: EventId, step: Step, created_at: str, arrives: float) -> Scan:
     parcel_id, kind, status, carrier, user, run, device = step
-    values = (event_id, parcel_id, kind, created_at, status, event_id, device, user, carrier, run)
+    written = event_id if event_id == number else f'"{event_id}"'
+    values = (written, parcel_id, kind, created_at, status, number, device, user, carrier, run)
     raw = (_TEMPLATE % values).encode()
-    return Scan(event_id, parcel_id, kind, status, created_at, run, raw, arrives, arrives)
+    scanned = (event_id, parcel_id, kind, status, created_at, run, raw, arrives, arrives)
+    return Scan(*scanned, number=number)
+
+
+def _spoken(scan: Scan, dialect: Dialect) -> Scan:
+    if not dialect.names:
+        return scan
+    whole = dialect.event(scan.whole) if scan.whole else b""
+    return msgspec.structs.replace(scan, raw=dialect.event(scan.raw), whole=whole)
 
 
 # --- Mishaps -----------------------------------------------------------------
@@ -111,6 +123,7 @@ _BROKEN: tuple[tuple[str, object], ...] = (
     ("EventId", "unreadable"),
     ("EventId", None),
 )
+_BROKEN_OPAQUE = tuple((name, "" if value == "unreadable" else value) for name, value in _BROKEN)
 
 
 def _mishap(scan: Scan, plan: WorldPlan, index: int, dice: Random) -> Scan:
@@ -120,8 +133,9 @@ def _mishap(scan: Scan, plan: WorldPlan, index: int, dice: Random) -> Scan:
     if unknown < faults.unknown:
         scan = _renamed(scan, choice)
     if malformed < faults.malformed:
-        broken = _broken(scan.raw, choice)
-        scan = msgspec.structs.replace(scan, raw=broken, valid=False, whole=scan.raw)
+        broken = _BROKEN_OPAQUE if plan.dialect.opaque else _BROKEN
+        raw = _broken(scan.raw, broken[int(choice * len(broken))])
+        scan = msgspec.structs.replace(scan, raw=raw, valid=False, whole=scan.raw)
     if repeated < faults.duplicates:
         scan = msgspec.structs.replace(scan, repeated=True)
     if late < faults.late and scan.arrives >= -plan.late_horizon:
@@ -143,8 +157,8 @@ def _renamed(scan: Scan, choice: float) -> Scan:
     return msgspec.structs.replace(scan, type=kind, status_code=status, raw=raw, known=False)
 
 
-def _broken(raw: bytes, choice: float) -> bytes:
-    name, value = _BROKEN[int(choice * len(_BROKEN))]
+def _broken(raw: bytes, change: tuple[str, object]) -> bytes:
+    name, value = change
     event = msgspec.json.decode(raw)
     event[name] = value
     return msgspec.json.encode({key: each for key, each in event.items() if each is not _ABSENT})

@@ -15,6 +15,7 @@ from random import Random
 
 import trio
 
+from scand.simulator.dialect import EventId
 from scand.simulator.oracle import Order, Parcel, expected
 from scand.simulator.plan import WorldPlan
 from scand.simulator.scans import TICKS, Scan, repaired, scans
@@ -35,15 +36,23 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The lowest visible ids from an id on, as served."""
+    """The first visible ids from an id on, as served."""
 
-    ids: list[int]
+    ids: list[EventId]
     events: int  # as rendered: an event served twice counts twice
     body: bytes
 
 
+class UnknownIdError(LookupError):
+    """There is no event to begin with: opaque ids have no neighbours."""
+
+
 class World:
-    """Deterministic by its plan; time decides only what has become visible of it."""
+    """Deterministic by its plan; time decides only what has become visible of it.
+
+    Every visible event has a place, by which the feed is ordered: that is its number, or where ids
+    are opaque, how many became visible before it.
+    """
 
     def __init__(self, plan: WorldPlan, clock: Clock | None = None) -> None:
         self.plan = plan
@@ -53,23 +62,24 @@ class World:
         self._source = scans(plan, self._start_in_ticks())
         self._ahead: deque[Scan] = deque()  # drawn, not arrived
         self._arrived: list[Scan] = []
-        self._late: list[tuple[float, int, bytes]] = []  # a heap: arrived, not visible
-        self._ids: list[int] = []
+        self._late: list[tuple[float, int, Scan]] = []  # a heap: arrived, not visible
+        self._places: list[int] = []
+        self._shown: list[Scan] = []
         self._rendered: list[bytes] = []
-        self._repeated: set[int] = set()
+        self._place_of: dict[EventId, int] = {}  # where ids are opaque
         self._advance()  # the backlog is built here, not within the first request
 
     @property
-    def head(self) -> int:
-        """The greatest visible id; 0 before the first."""
+    def head(self) -> EventId:
+        """The last visible id; 0 before the first."""
         self._advance()
-        return self._ids[-1] if self._ids else 0
+        return self._shown[-1].event_id if self._shown else 0
 
     @property
     def visible(self) -> int:
         """How many events are visible now."""
         self._advance()
-        return len(self._ids)
+        return len(self._shown)
 
     @property
     def events(self) -> int:
@@ -83,21 +93,23 @@ class World:
         self._advance()
         return not self._late and not self._ahead
 
-    def page(self, from_id: int, limit: int) -> Page:
-        """The `limit` lowest ids from `from_id` on that are visible now."""
+    def page(self, from_id: EventId, limit: int) -> Page:
+        """The first `limit` events from `from_id` on that are visible now; "" is the beginning.
+
+        Raises UnknownIdError.
+        """
         self._advance()
-        first = bisect_left(self._ids, from_id)
-        ids = self._ids[first : first + limit]
+        place = self._place(from_id)
+        first = bisect_left(self._places, place + self.plan.dialect.exclusive)
+        shown = self._shown[first : first + limit]
         rendered = self._rendered[first : first + limit]
-        if self._repeated:
-            rendered = [
-                raw
-                for event_id, once in zip(ids, rendered, strict=True)
-                for raw in (once,) * (1 + (event_id in self._repeated))
-            ]
+        if self.plan.faults.duplicates:
+            pairs = zip(shown, rendered, strict=True)
+            rendered = [raw for scan, once in pairs for raw in (once,) * (1 + scan.repeated)]
         if self.plan.faults.out_of_order:
-            self._shuffle(rendered, from_id, limit)
-        return Page(ids, len(rendered), b'{"ScanEvents":[' + b",".join(rendered) + b"]}")
+            self._shuffle(rendered, place, limit)
+        ids = [scan.event_id for scan in shown]
+        return Page(ids, len(rendered), self.plan.dialect.page(rendered))
 
     def freeze(self) -> None:
         """From now on nothing new is generated, and what is late is visible at once."""
@@ -112,9 +124,10 @@ class World:
         self._source = map(repaired, self._source)
         self._ahead = deque(map(repaired, self._ahead))
         self._arrived = [repaired(scan) for scan in self._arrived]
-        raws = {scan.event_id: scan.raw for scan in self._arrived}
-        self._rendered = [raws[event_id] for event_id in self._ids]
-        self._late = [(visible, event_id, raws[event_id]) for visible, event_id, _ in self._late]
+        whole = {scan.number: scan for scan in self._arrived}
+        self._shown = [whole[scan.number] for scan in self._shown]
+        self._rendered = [scan.raw for scan in self._shown]
+        self._late = [(visible, number, whole[number]) for visible, number, _ in self._late]
 
     def oracle(self, order: Order = "event_id", *, visible_only: bool = False) -> dict[int, Parcel]:
         """What every parcel must look like in the end, or by what is visible now.
@@ -123,8 +136,8 @@ class World:
         """
         self._advance()
         if visible_only:
-            late = {event_id for _, event_id, _ in self._late}
-            return expected((scan for scan in self._arrived if scan.event_id not in late), order)
+            late = {number for _, number, _ in self._late}
+            return expected((scan for scan in self._arrived if scan.number not in late), order)
         if self.plan.events is None:
             return expected(self._arrived, order)
         self._ahead.extend(self._source)
@@ -156,35 +169,47 @@ class World:
     def _arrive(self, scan: Scan, now: float) -> None:
         self._count(scan)
         self._arrived.append(scan)
-        if scan.repeated:
-            self._repeated.add(scan.event_id)
         if scan.visible <= now:
-            self._show(scan.event_id, scan.raw)
+            self._show(scan)
         else:
-            heappush(self._late, (scan.visible, scan.event_id, scan.raw))
+            heappush(self._late, (scan.visible, scan.number, scan))
 
     def _reveal(self, now: float) -> None:
         while self._late and self._late[0][0] <= now:
-            _, event_id, raw = heappop(self._late)
-            self._show(event_id, raw)
+            _, _, scan = heappop(self._late)
+            self._show(scan)
 
-    def _show(self, event_id: int, raw: bytes) -> None:
-        place = bisect_left(self._ids, event_id)
-        self._ids.insert(place, event_id)
-        self._rendered.insert(place, raw)
+    def _show(self, scan: Scan) -> None:
+        place = scan.number
+        if self.plan.dialect.opaque:
+            place = self._place_of[scan.event_id] = len(self._places)
+        at = bisect_left(self._places, place)
+        self._places.insert(at, place)
+        self._shown.insert(at, scan)
+        self._rendered.insert(at, scan.raw)
+
+    def _place(self, event_id: EventId) -> int:
+        if isinstance(event_id, int):
+            return event_id
+        if not event_id:
+            return -1
+        try:
+            return self._place_of[event_id]
+        except KeyError:
+            raise UnknownIdError(event_id) from None
 
     def _count(self, scan: Scan) -> None:
-        before = self._arrived[-1].event_id if self._arrived else self.plan.start_id - 1
+        before = self._arrived[-1].number if self._arrived else self.plan.start_id - 1
         self.data_faults.update(
-            missing=scan.event_id - before - 1,
+            missing=scan.number - before - 1,
             late=scan.visible > scan.arrives,
             malformed=not scan.valid,
             unknown=not scan.known,
             duplicates=scan.repeated,
         )
 
-    def _shuffle(self, rendered: list[bytes], from_id: int, limit: int) -> None:
+    def _shuffle(self, rendered: list[bytes], place: int, limit: int) -> None:
         # By what was asked, not by how often: the same question gets the same answer.
-        dice = Random(hash((self.plan.seed, from_id, limit)))  # noqa: S311 - no secret
+        dice = Random(hash((self.plan.seed, place, limit)))  # noqa: S311 - no secret
         if dice.random() < self.plan.faults.out_of_order:
             dice.shuffle(rendered)

@@ -10,9 +10,8 @@ from itertools import chain, pairwise
 import msgspec
 
 from scand.core.continuity import Incident
-from scand.core.coverage import Position
-from scand.core.decode import raws_of
-from scand.core.event import Reason, Rejected, ScanEvent
+from scand.core.course import Position
+from scand.core.event import EventId, Reason, Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange, Settled
 from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
 from scand.ports import Checkpoint, PageResult, Receipt
@@ -86,7 +85,7 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
 
 def write_fresh(
     events: Sequence[ScanEvent], delta: Mapping[int, ParcelState], key: Key, recorded_at: int
-) -> Transaction[dict[int, Change]]:
+) -> Transaction[dict[EventId, Change]]:
     """Apply events that are not in the journal, `delta` being their fold. Returns milestones."""
     milestones = yield from _write_parcels(delta, key)
     yield from _write_events(events, milestones, recorded_at)
@@ -97,11 +96,10 @@ def deduplicate(
     events: Sequence[ScanEvent],
 ) -> Transaction[tuple[Sequence[ScanEvent], Sequence[ScanEvent]]]:
     """The events not yet in the journal, each once, and those whose id means another event."""
-    ((highest,),) = yield Statement("SELECT coalesce(max(event_id), 0) FROM journal")
-    ascending = all(one.event_id < other.event_id for one, other in pairwise(events))
-    if ascending and (not events or events[0].event_id > highest):
-        return events, []
     ids = [event.event_id for event in events]
+    ((highest,),) = yield Statement("SELECT coalesce(max(event_id), 0) FROM journal")
+    if _ascend_from(highest, ids):
+        return events, []
     journaled = _read_events((yield from _select(_KNOWN_EVENTS, ids)))
     known = {event.event_id: event for event in journaled}
     fresh, conflicts = [], []
@@ -114,18 +112,27 @@ def deduplicate(
     return fresh, conflicts
 
 
-def _select(select: str, ids: Iterable[int]) -> Transaction[str]:
+def _ascend_from(highest: EventId, ids: Sequence[EventId]) -> bool:
+    """Whether ids that have an order show by it that none of them is known."""
+    numbers = [each for each in (highest, *ids) if isinstance(each, int)]
+    ascending = all(one < other for one, other in pairwise(numbers))
+    return ascending and len(numbers) == len(ids) + 1
+
+
+def _select(select: str, ids: Iterable[EventId]) -> Transaction[str]:
     wanted = msgspec.json.encode(list(ids)).decode()
     ((packed,),) = yield Statement(select, [wanted])
     return str(packed)
 
 
-def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[dict[int, Change]]:
+def _write_parcels(
+    delta: Mapping[int, ParcelState], key: Key
+) -> Transaction[dict[EventId, Change]]:
     """Join `delta` into the parcels; returns the milestones by the event that caused each."""
     if not delta:
         return {}
     before = dict(_read_parcels((yield from _select(_KNOWN_PARCELS, delta))))
-    milestones: dict[int, Change] = {}
+    milestones: dict[EventId, Change] = {}
     written = []
     for parcel_id, state in delta.items():
         old = before.get(parcel_id)
@@ -138,9 +145,9 @@ def _write_parcels(delta: Mapping[int, ParcelState], key: Key) -> Transaction[di
 
 
 def _write_events(
-    events: Iterable[ScanEvent], milestones: Mapping[int, Change], recorded_at: int
+    events: Iterable[ScanEvent], milestones: Mapping[EventId, Change], recorded_at: int
 ) -> Transaction[None]:
-    eventful = {
+    eventful: dict[EventId, tuple[str | None, str | None, int]] = {
         event_id: (change.milestone.value, change.old and change.old.created_at, recorded_at)
         for event_id, change in milestones.items()
     }
@@ -154,7 +161,7 @@ def _write_events(
 def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rejected]:
     if disputed.isdisjoint(page.events):
         return
-    raws = raws_of(page.body, disputed.intersection(page.events))
+    raws = page.body.raws_of(disputed.intersection(page.events))
     for event in page.events:
         if event in disputed:
             yield Rejected.of(event, Reason.CONFLICT, DISPUTED, raws[event])
@@ -185,7 +192,7 @@ def write_incident(incident: Incident, recorded_at: int) -> Transaction[None]:
     )
 
 
-_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2, inclusive = ?3, high = max(?4, ?1),
+_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2, inclusive = ?3, high = ?4,
     attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
 
 
@@ -195,7 +202,9 @@ def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
         yield Statement("UPDATE feed SET missing_history = missing_history + ?", [history])
     positions = [page.position for page in pages if page.position is not None]
     if positions:
-        yield Statement(_MOVE, positions[-1])
+        cursor, anchored, inclusive, high = positions[-1]
+        covered = max(cursor, high) if isinstance(cursor, int) else high
+        yield Statement(_MOVE, [cursor, anchored, inclusive, covered])
 
 
 def begin() -> Transaction[Checkpoint]:
@@ -206,9 +215,9 @@ def begin() -> Transaction[Checkpoint]:
     cursor, anchored, inclusive, high, attempts = feed
     if cursor is None:
         return Checkpoint(None, [], attempts)
-    newest = yield Statement(_NEWEST, [cursor])
+    newest = (yield Statement(_NEWEST, [cursor])) if isinstance(cursor, int) else []
     known = None if inclusive is None else bool(inclusive)
-    position = Position(cursor, bool(anchored), known, high)
+    position = Position[EventId](cursor, bool(anchored), known, high)
     events = [event_from_row(row) for row in newest]
     return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from scand.core.dead_letters import Act, Content, Letter, State, receive
-from scand.core.event import Rejected
+from scand.core.event import EventId, Rejected
 from scand.store.transaction import Statement, Transaction, bulk
 
 _LETTERS = """SELECT json_group_array(json_array(
@@ -39,7 +39,7 @@ _KEEP_RAW = """UPDATE dead_letter_history
 class Arrival(NamedTuple):
     """What was turned away, and the FromEventId of its page."""
 
-    asked_from: int
+    asked_from: EventId
     rejected: Rejected
 
 
@@ -47,7 +47,7 @@ class _Entry(NamedTuple):
     identity: str
     act: Act
     content: Content | None = None
-    asked_from: int | None = None
+    asked_from: EventId | None = None
 
 
 def letters(
@@ -88,7 +88,7 @@ class Desk:
             self.letters[identity] = Letter(number, identity, event_id, State.OPEN, content)
         self.fail(identity, content, asked_from)
 
-    def fail(self, identity: str, content: Content, asked_from: int | None = None) -> None:
+    def fail(self, identity: str, content: Content, asked_from: EventId | None = None) -> None:
         """A letter's event was turned away, once more perhaps."""
         self._failures[identity] += 1
         self.letters[identity], act = receive(self.letters[identity], content)
@@ -100,7 +100,7 @@ class Desk:
         self.letters[identity] = self.letters[identity].after(act)
         self._entries.append(_Entry(identity, act))
 
-    def supersede(self, applied: Collection[int]) -> int:
+    def supersede(self, applied: Collection[EventId]) -> int:
         """Close the letters of these events. Returns how many that were."""
         due = [
             letter.identity

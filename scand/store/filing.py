@@ -9,7 +9,7 @@ from itertools import count
 
 import msgspec
 
-from scand.core.event import Reason
+from scand.core.event import EventId, Reason
 from scand.store.desk import Arrival, Desk, as_json, letters
 from scand.store.transaction import Statement, Transaction
 
@@ -20,10 +20,12 @@ _OPEN_AMONG = """SELECT json_group_array(event_id) FROM dead_letters
 _JOURNALED = """SELECT json_group_array(event_id) FROM journal
     WHERE event_id IN (SELECT value FROM json_each(?))"""
 _LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dead_letters'"
-_read_ids = msgspec.json.Decoder(set[int]).decode
+_read_ids = msgspec.json.Decoder(set[EventId]).decode
 
 
-def file_letters(arrivals: Sequence[Arrival], fresh: Sequence[int], at: int) -> Transaction[int]:
+def file_letters(
+    arrivals: Sequence[Arrival], fresh: Sequence[EventId], at: int
+) -> Transaction[int]:
     """File `arrivals`, and close the letters of all that is applied. Returns how many it closed.
 
     `fresh` are the ids that were put into the journal just now; `at` is in ms since 1970.
@@ -47,12 +49,12 @@ def file_letters(arrivals: Sequence[Arrival], fresh: Sequence[int], at: int) -> 
     return closed
 
 
-def supersede(fresh: Sequence[int], at: int) -> Transaction[int]:
+def supersede(fresh: Sequence[EventId], at: int) -> Transaction[int]:
     """Close the letters of events that were put into the journal just now."""
     return file_letters([], fresh, at)
 
 
-def _open_among(ids: Sequence[int]) -> Transaction[set[int]]:
+def _open_among(ids: Sequence[EventId]) -> Transaction[set[EventId]]:
     """Those of these ids that have an open letter."""
     if not ids:
         return set()
@@ -60,12 +62,12 @@ def _open_among(ids: Sequence[int]) -> Transaction[set[int]]:
     return (yield from _ids(_OPEN_AMONG, ids)) if some else set()
 
 
-def _journaled(arrivals: Iterable[Arrival]) -> Transaction[set[int]]:
+def _journaled(arrivals: Iterable[Arrival]) -> Transaction[set[EventId]]:
     """The ids among these arrivals that are applied."""
     ids = {each.rejected.event_id for each in arrivals} - {None}
     return (yield from _ids(_JOURNALED, ids)) if ids else set()
 
 
-def _ids(select: str, among: Iterable[int | None]) -> Transaction[set[int]]:
+def _ids(select: str, among: Iterable[EventId | None]) -> Transaction[set[EventId]]:
     ((packed,),) = yield Statement(select, [as_json(among)])
     return _read_ids(packed)

@@ -3,21 +3,37 @@
 from typing import NamedTuple
 
 from scand.core.continuity import Finding, Incident
+from scand.core.event import EventId
 from scand.core.ledger import Outcome, Settled
 from scand.store.commit import write_incident, write_settled
 from scand.store.transaction import Statement, Transaction
 
 
 class Moved(NamedTuple):
-    """Where the cursor was (None: nowhere yet) and is, and how many ids are skipped."""
+    """Where the cursor was (None: nowhere yet) and is, and how many ids are skipped.
 
-    was: int | None
-    now: int
-    skipped: int
+    Ids without an order are not counted.
+    """
+
+    was: EventId | None
+    now: EventId
+    skipped: int = 0
 
 
-def move_cursor(to: int, now: float) -> Transaction[Moved]:
-    """Go on with the event after `to`. Back is without harm; forward skips, and that is kept.
+def move_cursor(to: EventId, now: float) -> Transaction[Moved]:
+    """Go on with the event after `to`. Back is without harm; forward skips, and that is kept."""
+    return _count_to(to, now) if isinstance(to, int) else _go_to(to, now)
+
+
+def _go_to(to: str, now: float) -> Transaction[Moved]:
+    ((was,),) = yield Statement("SELECT cursor FROM feed")
+    yield Statement("UPDATE feed SET cursor = ?, anchored = 0, attempts = 0", [to])
+    yield from write_incident(Incident("cursor_set", was, to, "by an operator"), int(now * 1000))
+    return Moved(was, to)
+
+
+def _count_to(to: int, now: float) -> Transaction[Moved]:
+    """Among ids that have an order, what is skipped or read again can be told.
 
     As the answer to a reset it begins a new account of what is missing: ids mean other events now.
     """

@@ -1,12 +1,17 @@
 """Making a database file ready: whose it is, and which schema it has."""
 
+import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from scand.core.errors import StoreError
+from scand.core.event import IdKind
+from scand.core.fields import SAMPLE
 from scand.store.lock import beside, mark_set_up
 from scand.store.trouble import explain
 
@@ -19,12 +24,26 @@ OLDEST_SQLITE = (3, 37, 0)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose feed a store holds. All but `url` must stay what they were: carriers move."""
+    """Whose feed a store holds. All but `url` must stay what they were: carriers move.
+
+    `fields` are those of the field map that are not the sample's.
+    """
 
     name: str
-    id_kind: str
+    id_kind: IdKind
     order: str
     url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, str]:
+        """What must stay, by setting."""
+        fields = asdict(SAMPLE) | dict(self.fields)
+        return {
+            "feed.name": self.name,
+            "feed.id_kind": self.id_kind,
+            "feed.order": self.order,
+            **{f"feed.fields.{name}": path for name, path in fields.items()},
+        }
 
 
 def prepare(path: Path, identity: Identity) -> str | None:
@@ -118,22 +137,37 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _identify(connection: sqlite3.Connection, identity: Identity) -> str | None:
-    row = connection.execute('SELECT name, id_kind, "order", url FROM feed').fetchone()
+    row = connection.execute(SELECT_IDENTITY).fetchone()
     if row is None:
+        fields = json.dumps(dict(identity.fields), sort_keys=True)
         connection.execute(
-            'INSERT INTO feed (one, name, id_kind, "order", url) VALUES (1, ?, ?, ?, ?)',
-            (identity.name, identity.id_kind, identity.order, identity.url),
+            'INSERT INTO feed (one, name, id_kind, "order", url, fields) VALUES (1, ?, ?, ?, ?, ?)',
+            (identity.name, identity.id_kind, identity.order, identity.url, fields),
         )
         return None
-    stored = Identity(*row)
-    for setting in ("name", "id_kind", "order"):
-        was, now = getattr(stored, setting), getattr(identity, setting)
-        if was != now:
-            raise StoreError(
-                f"this store was written with feed.{setting} = {was!r}, not {now!r}",
-                f"set feed.{setting} back, or start a new store under another store.path",
-            )
+    stored = identity_from(row)
+    require_same(stored, identity)
     if stored.url == identity.url:
         return None
     connection.execute("UPDATE feed SET url = ?", (identity.url,))
     return stored.url
+
+
+SELECT_IDENTITY = 'SELECT name, id_kind, "order", url, fields FROM feed'
+
+
+def identity_from(row: Sequence[Any]) -> Identity:
+    """A row of `SELECT_IDENTITY`."""
+    name, id_kind, order, url, fields = row
+    return Identity(name, id_kind, order, url, json.loads(fields))
+
+
+def require_same(stored: Identity, wanted: Identity) -> None:
+    """Raise StoreError for a store that is another feed's."""
+    now = wanted.settings()
+    for setting, was in stored.settings().items():
+        if was != now[setting]:
+            raise StoreError(
+                f"this store was written with {setting} = {was!r}, not {now[setting]!r}",
+                f"set {setting} back, or start a new store under another store.path",
+            )

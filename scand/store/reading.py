@@ -18,7 +18,13 @@ from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.letters import DeadLetters
 from scand.store.lock import require_regular
-from scand.store.opening import check, migrations
+from scand.store.opening import (
+    SELECT_IDENTITY,
+    Identity,
+    check,
+    identity_from,
+    migrations,
+)
 from scand.store.readonly import read_only
 from scand.store.rows import (
     EVENT_COLUMNS,
@@ -56,6 +62,10 @@ class Reader:
         """The order in which this store folds."""
         ((order,),) = self._rows('SELECT "order" FROM feed')
         return ORDERS[order]
+
+    def identity(self) -> Identity:
+        """Whose feed this store holds."""
+        return identity_from(self._rows(SELECT_IDENTITY)[0])
 
     def summary(self) -> dict[str, Any]:
         """The durable part of `scand status`, all of one moment."""

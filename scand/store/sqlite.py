@@ -21,6 +21,7 @@ import trio
 import trio_asyncio
 
 from scand.core.errors import StoreError
+from scand.core.event import EventId
 from scand.core.parcel import ORDERS, Key, Order
 from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, PageResult, Receipt
@@ -50,7 +51,7 @@ class SqliteStore:
         """Make pages durable, all of them or none."""
         return await self._run(commit(pages, self._key, time.time()))
 
-    async def move_cursor(self, to: int) -> Moved:
+    async def move_cursor(self, to: EventId) -> Moved:
         """Go on with the event after `to`; while no generation of ingest runs."""
         return await self._run(move_cursor(to, time.time()))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scand import __version__
+from scand.core.event import EventId
 from scand.ports import Clock
 from scand.records import (
     BreakerChanged,
@@ -34,7 +35,7 @@ class StatusBoard:
 
     clock: Clock
     started_at: float = 0.0
-    cursor: int = 0
+    cursor: EventId = 0
     at_head: bool = False
     first_contact: bool = False
     waiting: str = "first contact"
@@ -134,7 +135,8 @@ class StatusBoard:
         self.totals[record.finding] += 1
         if record.policy == "halt":
             self.at_head = False
-            self.waiting = f"{record.said}; feed.on_{record.finding} says to halt"
+            setting = _POLICIES.get(record.finding)
+            self.waiting = f"{record.said}; {setting} says to halt" if setting else record.said
 
     def _breaker_changed(self, record: BreakerChanged) -> None:
         self.breaker = record.new
@@ -165,7 +167,13 @@ class StatusBoard:
         self.last_crash = {"child": record.child, "causes": list(record.causes), "at": at}
 
     def _lifecycle(self, record: Lifecycle) -> None:
-        self.cursor = int(str(record.details.get("cursor", self.cursor)))
+        cursor = record.details.get("cursor")
+        if isinstance(cursor, EventId):
+            self.cursor = cursor
+
+
+_POLICIES = {"reset": "feed.on_reset", "retention_gap": "feed.on_retention_gap"}
+"""The settings that say what is done about a finding."""
 
 
 def status_document(

@@ -8,9 +8,11 @@ import trio
 from scand.actors.continuity import Policies
 from scand.actors.fetcher import fetch
 from scand.actors.messages import Page
-from scand.core.coverage import Coverage
+from scand.core.course import Course
+from scand.core.decode import Decoder
 from tests.support.following import HALT, POLL, Follow, Run, reader_of
 from tests.support.parts import SimulatedClock
+from tests.support.scans import DECODER
 
 
 @pytest.fixture
@@ -20,14 +22,15 @@ def follow() -> Follow:
     async def follow(
         feed: Any,
         seconds: float = 60.0,
-        coverage: Coverage | None = None,
+        coverage: Course[Any] | None = None,
         policies: Policies = HALT,
+        decoder: Decoder = DECODER,
         **options: Any,
     ) -> Run:
         run = Run()
         run.coverage = coverage or run.coverage
         clock = SimulatedClock()
-        reader = reader_of(feed, run.recorder)
+        reader = reader_of(feed, run.recorder, decoder)
         to_router, pages = trio.open_memory_channel[Page](1000)
         with trio.move_on_after(seconds):
             told = (POLL, policies, clock, clock.at, run.recorder)

@@ -97,7 +97,7 @@ async def test_a_strict_catalogue_turns_away_with_the_bytes_as_served() -> None:
     assert folded.parcels[1].latest.event_id == 3
     (dead,) = folded.rejected
     assert (dead.reason, dead.event_id) == (Reason.NOT_IN_CATALOGUE, 2)
-    assert dead.raw in page.body
+    assert dead.raw in page.body.raw
     assert json.loads(dead.raw) == odd
     assert not recorder.records
 

@@ -11,8 +11,9 @@ from scand.core.errors import RolledBackError
 from scand.core.event import Reason, Rejected
 from scand.core.judge import Judge
 from scand.core.review import Chosen, Item, Outcome, Review, Selection, review
+from tests.support.scans import DECODER
 
-RULES: Review = partial(review, Judge(Catalogue.of()))
+RULES: Review = partial(review, DECODER, Judge(Catalogue.of()))
 POISON = {3, 4, 9}
 
 

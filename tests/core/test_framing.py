@@ -8,9 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scand.core.decode import Undecodable, decode_page, split_page
+from scand.core import framing
+from scand.core.decode import Decoded, Decoder, Undecodable
 from scand.core.event import Reason
-from scand.core.framing import salvage, split_tolerantly
+
+DECODER = Decoder()
+decode_page, split_page = DECODER.page, DECODER.split
+
+
+def salvage(body: bytes) -> tuple[Decoded, bytes]:
+    return framing.salvage(body, DECODER)
+
+
+def split_tolerantly(body: bytes) -> list[bytes]:
+    return framing.split_tolerantly(body, ("ScanEvents",))
+
 
 GOOD = b'{"EventId":%d,"ParcelId":1,"Type":"STATUS","CreatedDateTimeUtc":"2021-05-11T21:11:34Z"%b}'
 

@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 from scand.core.catalogue import Catalogue
 from scand.core.event import Reason, ScanEvent
 from scand.core.instant import LATEST, Instant, instant_at
-from scand.core.judge import FAR_FUTURE, Judge, Ruling
+from scand.core.judge import Judge, Ruling
 
 NOW = 1_620_767_494.0
 DAY = 86_400.0
 UNKNOWN = "RETURN/ is not in the catalogue"
+FAR_FUTURE = "CreatedDateTimeUtc is further in the future than feed.max_future"
 
 
 def scan(kind: str = "PICKUP", created_at: Instant | None = None, **fields: object) -> ScanEvent:

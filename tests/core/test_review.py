@@ -11,7 +11,7 @@ from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.judge import Judge
 from scand.core.review import Selection, refuse, review
 from tests.support.parts import NOON
-from tests.support.scans import scan
+from tests.support.scans import DECODER, scan
 
 STRICT = Judge(Catalogue.of(strict=True))
 
@@ -23,7 +23,7 @@ def raw(**fields: object) -> bytes:
 def test_each_on_its_own() -> None:
     """What is fine comes back as an event, everything else with its reason and its bytes."""
     raws = [raw(), raw(ParcelId="?"), raw(Type="RETURN"), b"{"]
-    good, malformed, unknown, garbage = review(STRICT, raws, NOON)
+    good, malformed, unknown, garbage = review(DECODER, STRICT, raws, NOON)
     assert isinstance(good, ScanEvent)
     for each, reason, served in (
         (malformed, Reason.INVALID_PARCEL_ID, raws[1]),
@@ -37,7 +37,7 @@ def test_each_on_its_own() -> None:
 def test_the_rules_of_now() -> None:
     """What a catalogue turned away, an extended one accepts."""
     extended = Judge(Catalogue.of(["RETURN"], strict=True))
-    (event,) = review(extended, [raw(Type="RETURN")], NOON)
+    (event,) = review(DECODER, extended, [raw(Type="RETURN")], NOON)
     assert isinstance(event, ScanEvent)
 
 
@@ -45,7 +45,10 @@ def test_the_time_of_now() -> None:
     """What was too far in the future is judged by the time at which it is looked at again."""
     judge = Judge(Catalogue.of(), max_future=60.0, future_is_fatal=True)
     served = raw(CreatedDateTimeUtc="2021-05-12T13:00:00Z")
-    (early,), (later,) = review(judge, [served], NOON), review(judge, [served], NOON + 3600)
+    (early,), (later,) = (
+        review(DECODER, judge, [served], NOON),
+        review(DECODER, judge, [served], NOON + 3600),
+    )
     assert isinstance(early, Rejected)
     assert early.reason is Reason.FAR_FUTURE
     assert isinstance(later, ScanEvent)

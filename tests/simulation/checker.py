@@ -87,7 +87,7 @@ class Checker:
         self._accounts.take()
         whole = [page for page in pages if page.position is not None]
         for page in whole:
-            delivery = self._carrier.delivered(page.asked_from, page.body)
+            delivery = self._carrier.delivered(page.asked_from, page.body.raw)
             if delivery is not None:
                 self._accounts.check_delivery(delivery)
         self.passage.moved(whole, before.cursor)

@@ -77,7 +77,7 @@ class Passage:
         return self._items[bisect_right(self._places, low) : bisect_right(self._places, high)]
 
     def _pass(self, item: Item, page: PageResult) -> None:
-        place, delivery = item.place, self._carrier.delivered(page.asked_from, page.body)
+        place, delivery = item.place, self._carrier.delivered(page.asked_from, page.body.raw)
         if self._accounts.has(item):
             return
         if self._in_gap(place):

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from scand.core.coverage import Position
-from scand.core.decode import decode_page
+from scand.core.decode import Body
 from scand.core.event import ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.core.parcel import ORDERS, Order, fold
 from scand.ports import PageResult
 from scand.store.opening import Identity
-from tests.support.scans import body_of, scan
+from tests.support.scans import DECODER, body_of, scan
 
 FEED = Identity("carrier", "integer", "event_id", "https://carrier.test/v1/scans")
 
@@ -33,14 +33,14 @@ def page(
 ) -> PageResult:
     """The scans as the carrier serves them, decoded and folded."""
     body = body_of(*scans)
-    decoded = decode_page(body)
+    decoded = DECODER.page(body)
     highest = max((event.event_id for event in decoded.events), default=0)
     return PageResult(
         events=decoded.events,
         parcels=fold(decoded.events, ORDERS[order]),
         rejected=decoded.rejected,
         asked_from=asked_from,
-        body=body,
+        body=Body(body, DECODER),
         position=Position(highest if cursor is None else cursor, anchored=True),
         ledger=ledger,
         history=history,

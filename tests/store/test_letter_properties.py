@@ -25,10 +25,10 @@ from scand.store.replaying import discard, replay
 from scand.store.transaction import run
 from scand.store.verify import verify
 from tests.store.pages import FEED, page
-from tests.support.scans import scan
+from tests.support.scans import DECODER, scan
 
 KEY = ORDERS["event_id"]
-RULES = partial(review, Judge(Catalogue.of()))
+RULES = partial(review, DECODER, Judge(Catalogue.of()))
 _numbers = count()
 
 good = st.builds(scan, st.integers(1, 3), st.integers(1, 2))

@@ -26,16 +26,16 @@ from scand.store.transaction import run
 from scand.store.verify import verify
 from tests.store.conftest import Opens
 from tests.store.pages import FEED, contents, expected_parcels, page, rows
-from tests.support.scans import scan
+from tests.support.scans import DECODER, scan
 
-OPEN_BOOK: Review = partial(review, Judge(Catalogue.of()))
+OPEN_BOOK: Review = partial(review, DECODER, Judge(Catalogue.of()))
 BAD, GOOD = scan(7, 5, ParcelId="?"), scan(7, 5, "PICKUP")
 NAMELESS = {**GOOD, "EventId": None}
 
 
 def strictly(one: dict[str, Any]) -> PageResult:
     """A page from which a strict catalogue has turned this event away."""
-    found = review(Judge(Catalogue.of([], strict=True)), [raw_of(one)], 0.0)
+    found = review(DECODER, Judge(Catalogue.of([], strict=True)), [raw_of(one)], 0.0)
     return replace(page(one), events=[], parcels={}, rejected=found)
 
 
@@ -256,7 +256,7 @@ async def test_replay_of_what_is_still_bad(opens: Opens, path: Path) -> None:
     """It says why, counts, and makes an entry only where something else is wrong than before."""
     async with opens() as store:
         await store.commit([page(BAD), strictly(scan(8))])
-        strict: Review = partial(review, Judge(Catalogue.of(["RETURN"], strict=True)))
+        strict: Review = partial(review, DECODER, Judge(Catalogue.of(["RETURN"], strict=True)))
         for _ in range(3):
             items = await store.replay_letters([1, 2], strict)
         await store.replay_letters([2], partial(refuse, "no room"))
@@ -308,7 +308,9 @@ async def test_what_a_replay_brings_to_light(opens: Opens, path: Path) -> None:
         await store.commit([page(*nameless, {**NAMELESS, "ParcelId": 6}, BAD)])
 
         def enlightened(raws: Any, now: float) -> Any:
-            return review(Judge(Catalogue.of()), [raw.replace(b"null", b"7") for raw in raws], now)
+            return review(
+                DECODER, Judge(Catalogue.of()), [raw.replace(b"null", b"7") for raw in raws], now
+            )
 
         outcomes = await replayed(store, 1, 2, 3, rules=enlightened)
     assert outcomes == [(1, "applied"), (2, "already_known"), (3, "failed_again")]

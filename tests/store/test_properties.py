@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scand.core.decode import decode_event
 from scand.core.event import MAX_ID, ScanEvent
 from scand.core.parcel import ORDERS, Order, fold
 from scand.ports import PageResult, Receipt
@@ -22,7 +21,7 @@ from scand.store.reading import open_reader
 from scand.store.transaction import run
 from scand.store.verify import verify
 from tests.store.pages import FEED, at, expected_parcels, page
-from tests.support.scans import scan
+from tests.support.scans import DECODER, scan
 
 _numbers = count()
 
@@ -155,7 +154,7 @@ wires = st.fixed_dictionaries(
 @given(wire=wires)
 def test_what_decodes_can_be_stored(folder: Path, wire: dict[str, Any]) -> None:
     """Every event that decodes is given back unchanged, and so is what its parcel keeps of it."""
-    event = decode_event(json.dumps(wire).encode())
+    event = DECODER.event(json.dumps(wire).encode())
     if not isinstance(event, ScanEvent):
         return
     key, alone = ORDERS["event_id"], page(wire)

@@ -8,14 +8,16 @@ import trio
 
 from scand.actors.continuity import Policies
 from scand.core.continuity import Finding
-from scand.core.coverage import Coverage, Position
+from scand.core.course import Course, Position
+from scand.core.coverage import Coverage
+from scand.core.decode import Decoder
 from scand.core.instant import instant_at
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
 from scand.ports import Answered, Feed, NotFound, Observer, Outcome, Request
 from tests.support.parts import NOON, Recorder
-from tests.support.scans import body_of, scan
+from tests.support.scans import DECODER, body_of, scan
 
 if TYPE_CHECKING:
     from scand.actors.messages import Page
@@ -57,7 +59,7 @@ class Run:
         self.pages: list[Page] = []
         self.ended = False
         self.halted = ""
-        self.coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
+        self.coverage: Course[Any] = Coverage(Position(0, anchored=False), limit=LIMIT)
 
     @property
     def ids(self) -> list[list[int]]:
@@ -70,13 +72,14 @@ CONTINUE = Policies({Finding.RESET: "continue", Finding.RETENTION_GAP: "continue
 Follow = Callable[..., Any]
 
 
-def reader_of(feed: Feed, observer: Observer) -> PageReader:
+def reader_of(feed: Feed, observer: Observer, decoder: Decoder = DECODER) -> PageReader:
     """A feed behind a breaker and a back-off of the usual settings."""
     return PageReader(
         feed,
         Breaker(5, 30.0),
         Backoff(0.25, 60.0, Random(1)),
         observer,
+        decoder,
         retry_after_cap=900.0,
         refused_pause=60.0,
     )

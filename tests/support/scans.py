@@ -5,9 +5,12 @@ from typing import Any
 
 from scand.actors.messages import Page
 from scand.core.coverage import Position
-from scand.core.decode import decode_page
+from scand.core.decode import Body, Decoder
 from scand.core.event import ScanEvent
 from scand.core.ledger import LedgerChange
+
+DECODER = Decoder()
+"""For the carrier's own names."""
 
 
 def scan(event_id: int, parcel_id: int = 1, kind: str = "STATUS", **fields: Any) -> dict[str, Any]:
@@ -29,20 +32,20 @@ def body_of(*scans: object) -> bytes:
 
 def event_of(*args: Any, **fields: Any) -> ScanEvent:
     """The event that a scan decodes to."""
-    return decode_page(body_of(scan(*args, **fields))).events[0]
+    return DECODER.page(body_of(scan(*args, **fields))).events[0]
 
 
 def page_of(sequence: int, *scans: dict[str, Any]) -> Page:
     """A page as the fetcher sends it on."""
     body = body_of(*scans)
-    decoded = decode_page(body)
+    decoded = DECODER.page(body)
     cursor = max((one["EventId"] for one in scans), default=0)
     return Page(
         sequence=sequence,
         events=decoded.events,
         rejected=decoded.rejected,
         asked_from=1,
-        body=body,
+        body=Body(body, DECODER),
         position=Position(cursor, anchored=True),
         ledger=LedgerChange(),
         history=0,

@@ -59,7 +59,8 @@ class Simulation:
         self.config = settings(path, **(sections or {}))
         self.recorder = Recorder()
         feed = self.config.feed
-        prepare(path, Identity(feed.name, feed.id_kind, feed.order, feed.url))
+        fields = feed.fields.build().changes()
+        prepare(path, Identity(feed.name, feed.id_kind, feed.order, feed.url, fields))
 
     @asynccontextmanager
     async def parts(

@@ -93,10 +93,10 @@ def an_echo_by_id() -> AbstractContextManager[None]:
     """Whatever has an id of the page before is dropped, whether it is the same event or not."""
     real = fetcher.Echo.new_in
 
-    def new_in(self: Any, page: Any) -> Any:
+    def new_in(self: Any, page: Any, **flags: Any) -> Any:
         last = self._last
         known = {event.event_id: event for event in last.events} if last else {}
         events = [known.get(event.event_id, event) for event in page.events]
-        return real(self, replace(page, events=events))
+        return real(self, replace(page, events=events), **flags)
 
     return exchanged(fetcher.Echo, new_in=new_in)

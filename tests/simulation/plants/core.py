@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from scand.core import coverage, decode, ledger, parcel
+from scand.core import careful, coverage, decode, ledger, parcel
 from scand.core.event import Rejected
 from scand.ports import Clock
 from scand.runtime import daemon
@@ -66,22 +66,26 @@ def every_server_is_inclusive() -> AbstractContextManager[None]:
 @plant("I3")
 def malformed_events_vanish() -> AbstractContextManager[None]:
     """The careful reader keeps what it can read."""
-    real = decode._decode_carefully
-    return exchanged(decode, _decode_carefully=lambda raws: decode.Decoded(real(raws).events, []))
+    real = decode.Decoder.events
+
+    def events(self: Any, raws: Any) -> Any:
+        return decode.Decoded(real(self, raws).events, [])
+
+    return exchanged(decode.Decoder, events=events)
 
 
 @plant("I3")
 def dead_letters_are_cut() -> AbstractContextManager[None]:
     """The bytes of a malformed event are kept, but not all of them."""
-    real = decode._diagnose
+    real = careful.CarefulReader.event
 
-    def diagnose(raw: bytes) -> Any:
-        found = real(raw)
+    def event(self: Any, raw: bytes) -> Any:
+        found = real(self, raw)
         if isinstance(found, Rejected):
             return Rejected(found.reason, found.detail, raw[:40], found.event_id)
         return found
 
-    return exchanged(decode, _diagnose=diagnose)
+    return exchanged(careful.CarefulReader, event=event)
 
 
 @plant("I3", "I8")

@@ -1,0 +1,172 @@
+"""How a feed is followed, whatever its ids are: the face of coverage that the fetcher sees.
+
+`core.coverage` follows ids that are numbers, `core.opaque` ids that mean nothing.
+"""
+
+from collections.abc import Sequence, Sized
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from scand.core.continuity import Inquiry, Verdict
+from scand.core.event import EventId
+from scand.core.instant import Instant
+from scand.core.ledger import LedgerChange
+
+Id = TypeVar("Id", bound=EventId)
+
+
+class Ask(NamedTuple, Generic[Id]):
+    """A question to the carrier, and whether it only looks at gaps."""
+
+    from_id: Id
+    limit: int
+    reread: bool = False
+
+
+class Position(NamedTuple, Generic[Id]):
+    """How far the feed is covered.
+
+    `anchored`: the cursor is an event's id, not just a start. `inclusive`: FromEventId is counted
+    in, None while that is unknown. `high`: the greatest id that was ever covered; what is missing
+    below it is accounted for already. It is 0 where ids are no numbers.
+    """
+
+    cursor: Id
+    anchored: bool
+    inclusive: bool | None = None
+    high: int = 0
+
+
+class Seen(NamedTuple, Generic[Id]):
+    """What an answer showed: ids, with times where they could be read, and elements without id.
+
+    The ids are in the order of the page. An element without id that is served twice counts once.
+    """
+
+    ids: Sequence[tuple[Id, Instant | None]]
+    unreadable: int = 0
+
+
+class Progress(NamedTuple, Generic[Id]):
+    """What an answer meant.
+
+    `history` counts ids missing from before the window: totalled, not looked for. `repeats`: the
+    answer may show again what the one before showed. `stuck`: no id leads on, though there is more.
+    """
+
+    position: Position[Id]
+    change: LedgerChange
+    history: int
+    at_head: bool
+    ask_again: bool
+    repeats: bool = True
+    stuck: bool = False
+
+
+class Bounds(NamedTuple):
+    """Where an event may be whose id is to be found by asking.
+
+    `least` is the least id that it can have, beyond what is known of the feed; it is looked for up
+    to `reach` ids on; `exclusive` says that FromEventId is left out.
+    """
+
+    least: int
+    reach: int
+    exclusive: bool
+
+
+class Course(Protocol[Id]):
+    """Says what to ask for, and what the answers mean. It neither waits nor reads a clock."""
+
+    cursor: Id
+    empty: bool
+    inclusive: bool | None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether ids tell which event is newer, and how many can be between two."""
+        ...
+
+    @property
+    def position(self) -> Position[Id]:
+        """What is to be known of all this after a restart."""
+        ...
+
+    @property
+    def unproven(self) -> Id:
+        """An event to ask for now and then, where the cursor is none; or what is false."""
+        ...
+
+    @property
+    def ledger(self) -> Sized:
+        """The gaps that are open."""
+        ...
+
+    def skip_to(self, head: Id) -> None:
+        """Begin at the head: what lies below is not this store's business."""
+        ...
+
+    def may_be_idle(self, ask: Ask[Id]) -> bool:
+        """Whether "not found" can mean that nothing is there."""
+        ...
+
+    def advance(self, *, prove: bool = False) -> Ask[Id]:
+        """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
+        ...
+
+    def reread(self, now: float) -> Ask[Id] | None:
+        """The question that looks at gaps, when one is due and the budget allows it."""
+        ...
+
+    def next_reread(self) -> float:
+        """When `reread` may have something to ask."""
+        ...
+
+    def shrink(self) -> bool:
+        """The answer was too large: ask for half as much. False when that is impossible."""
+        ...
+
+    def absorb(
+        self, ask: Ask[Id], seen: Seen[Id], begun: float, now: float, *, today: float | None = None
+    ) -> Progress[Id]:
+        """Take an answer to `ask`, requested at `begun` and read at `now`."""
+        ...
+
+    def bounds(self, ask: Ask[Id]) -> Bounds | None:
+        """Where the first event of an answer may be, if it can be looked for at all."""
+        ...
+
+    def pass_broken(self) -> None:
+        """The cursor's event breaks its pages: it proves nothing, and is not to be asked for."""
+        ...
+
+    def proves(self, ask: Ask[Id]) -> bool:
+        """Whether an answer to `ask` tells if the feed is still the same."""
+        ...
+
+    def misses_cursor(self, ask: Ask[Id], seen: Seen[Id]) -> bool:
+        """Whether the cursor's event should be in the answer, and is not."""
+        ...
+
+    def inquire(self, event: Id) -> Inquiry:
+        """Find out what became of an event."""
+        ...
+
+    def knows(self, lowest: int) -> bool:
+        """Whether all below a number was covered before."""
+        ...
+
+    def let_go(self) -> None:
+        """The event that proves the feed is gone, and the feed is the same."""
+        ...
+
+    def learn_exclusive(self) -> None:
+        """The cursor's event is there, but was left out where it is asked for."""
+        ...
+
+    def note_empty(self) -> None:
+        """The feed has no events at all now: then nothing is what there is to see."""
+        ...
+
+    def carry_on(self, verdict: Verdict, now: float) -> LedgerChange:
+        """Go on with a feed that is not what it was."""
+        ...
