@@ -201,3 +201,96 @@ def test_long_values_are_cut(check: Any) -> None:
     done = check(GOOD + f'limit = "{"a" * 5000}"\n')
     assert done.status == 2
     assert len(done.err) < 400
+
+
+# --- other feeds -------------------------------------------------------------------
+
+OPAQUE = GOOD + 'id_kind = "opaque"\norder = "created_at"\n'
+
+
+def test_opaque_ids_can_be_followed(check: Any) -> None:
+    """What they need is little, and an id may be given to begin with."""
+    assert check(OPAQUE + "limit = 2\n").status == 0
+    start = json.loads(check(OPAQUE + 'start_from = "0d9f-6ae2"\n', "--json").out)["feed"]
+    assert start["start_from"] == "0d9f-6ae2"
+    for from_id in ("auto", "inclusive"):
+        assert check(OPAQUE + f'from = "{from_id}"\n').status == 0
+
+
+def test_what_opaque_ids_need_is_told_at_once(check: Any) -> None:
+    """Each setting that is at odds with them is named, beside what is wrong elsewhere."""
+    done = check(
+        GOOD + 'id_kind = "opaque"\nlimit = 1\nstart_from = "head"\nfrom = "exclusive"\n'
+        '[logs]\nlevel = "loud"\n'
+    )
+    assert done.status == 2
+    needs = 'id_kind = "opaque" needs '
+    for text in (
+        f"feed.order: {needs}\"created_at\": such ids have no order (it is 'event_id')",
+        f"feed.limit: {needs}2 or more",
+        f"feed.start_from: {needs}an id",
+        f'feed.from: {needs}"inclusive"',
+        "logs.level: ",
+    ):
+        assert f"\n  {text}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("feed", "start"),
+    [
+        (GOOD, '"007"'),
+        (GOOD, '"0d9f"'),
+        (GOOD, "0"),
+        (GOOD, "9223372036854775808"),
+        (OPAQUE, '""'),
+        (OPAQUE, '"a\\nb"'),
+        (OPAQUE, f'"{"x" * 201}"'),
+        (OPAQUE, "1.5"),
+        (OPAQUE, "true"),
+    ],
+)
+def test_a_start_is_an_id_of_the_feeds_kind(check: Any, feed: str, start: str) -> None:
+    """What is none is told with what is needed."""
+    done = check(f"{feed}start_from = {start}\n")
+    assert done.status == 2
+    assert "\n  feed.start_from: an " in done.err
+
+
+@pytest.mark.parametrize(("given", "shown"), [("1", 1), ("7", "7"), ("007", "007"), ("x7", "x7")])
+def test_an_opaque_start_is_kept_as_it_is_written(
+    check: Any, monkeypatch: pytest.MonkeyPatch, given: str, shown: object
+) -> None:
+    """Also where the environment gives it, which knows no numbers."""
+    monkeypatch.setenv("SCAND_FEED__START_FROM", given)
+    assert json.loads(check(OPAQUE, "--json").out)["feed"]["start_from"] == shown
+
+
+def test_fields_have_names(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not given keep the sample's; the environment may name one as well."""
+    monkeypatch.setenv("SCAND_FEED__FIELDS__RUN_ID", "run.number")
+    text = GOOD + '[feed.fields]\nevent_id = "id"\nevents = "data.items"\n'
+    fields = json.loads(check(text, "--json").out)["feed"]["fields"]
+    assert (fields["event_id"], fields["events"]) == ("id", "data.items")
+    assert (fields["run_id"], fields["parcel_id"]) == ("run.number", "ParcelId")
+
+
+@pytest.mark.parametrize("path", ["", ".", "a..b", ".a", "a.", " ", "a\\nb", "x" * 201])
+def test_what_is_no_name_of_a_field(check: Any, path: str) -> None:
+    """A name, or names with dots between them, and none of them blank."""
+    done = check(GOOD + f'[feed.fields]\nrun_id = "{path}"\n')
+    assert done.status == 2
+    assert "\n  feed.fields.run_id: " in done.err
+
+
+def test_fields_that_clash_are_named(check: Any) -> None:
+    """Two fields in one place, or one inside of another: each is told with the other."""
+    done = check(
+        GOOD + '[feed.fields]\nparcel_id = "EventId"\nstatus_code = "User"\nevent = "id"\n'
+        "[feed.breaker]\nfailures = 0\n"
+    )
+    assert done.status == 2
+    assert "feed.fields.event: unknown; did you mean 'events'?" in done.err
+    assert "feed.breaker.failures: " in done.err
+    done = check(GOOD + '[feed.fields]\nparcel_id = "EventId"\nstatus_code = "User"\n')
+    assert "\n  feed.fields.parcel_id: is event_id already (it is 'EventId')" in done.err
+    assert "\n  feed.fields.run_id: leads into User, which is status_code" in done.err

@@ -242,6 +242,24 @@ def test_other_identity(path: Path, setting: str, value: str) -> None:
     assert contents(path) == before
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ({}, {"event_id": "id"}, "feed.fields.event_id = 'EventId', not 'id'"),
+        ({"run_id": "run"}, {}, "feed.fields.run_id = 'run', not 'User.RunId'"),
+        ({"run_id": "run"}, {"run_id": "runs"}, "feed.fields.run_id = 'run', not 'runs'"),
+        ({"events": "items"}, {}, "feed.fields.events = 'items', not 'ScanEvents'"),
+    ],
+)
+def test_other_fields(tmp_path: Path, was: dict[str, str], now: dict[str, str], said: str) -> None:
+    """Other names may mean other things: the field that differs is named."""
+    path = tmp_path / "scand.db"
+    prepare(path, replace(FEED, fields=was))
+    with refused(said):
+        prepare(path, replace(FEED, fields=now))
+    assert prepare(path, replace(FEED, fields=dict(reversed(was.items())))) is None
+
+
 def test_changed_url(path: Path) -> None:
     """A carrier may move: the former url is told once, and the new one recorded."""
     moved = replace(FEED, url="https://elsewhere.test/")

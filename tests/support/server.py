@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qs
 
 import trio
@@ -18,12 +19,13 @@ class Watched:
 
     def __init__(self, api: ScanApi, mode: str = "pass") -> None:
         self.api, self.mode = api, mode
-        self.asked: list[int] = []
+        self.asked: list[Any] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             query = parse_qs(scope["query_string"].decode())
-            self.asked.append(int(query["FromEventId"][0]))
+            first = query.get("FromEventId", [""])[0]
+            self.asked.append(int(first) if first.isdigit() else first)
             if self.mode == "hang":
                 await trio.sleep_forever()
             if self.mode == "error":
