@@ -99,6 +99,14 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundLate:
+    """An id was found so many seconds after its successor, near the end of the late window."""
+
+    seconds: float
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreBlocked:
     """The store cannot be used for now; the `attempt`-th failed, the next is in `wait` s."""
 
@@ -141,6 +149,7 @@ Record = (
     | Pruned
     | OddEvents
     | Committed
+    | FoundLate
     | StoreBlocked
     | StoreFreed
     | ChildFailed

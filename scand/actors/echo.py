@@ -3,6 +3,11 @@
 from dataclasses import replace
 
 from scand.actors.messages import Page
+from scand.core.course import Position
+from scand.core.event import EventId
+
+HEAD_NOTED_EVERY = 60.0
+"""Seconds after which it is made durable that the head was reached, though nothing was new."""
 
 
 class Echo:
@@ -10,6 +15,7 @@ class Echo:
 
     def __init__(self) -> None:
         self._last: Page | None = None
+        self._head_noted = float("-inf")
 
     def new_in(self, page: Page, *, reread: bool, repeats: bool) -> Page | None:
         """The page without the echo, or None where nothing remains to be committed."""
@@ -24,4 +30,10 @@ class Echo:
         if not reread and (new.events or new.rejected):
             self._last = page
         news = new.events or new.rejected or any(new.ledger) or new.history
-        return new if news else None
+        if not (news or self._is_overdue(new.position)):
+            return None
+        self._head_noted = new.position.head_at
+        return new
+
+    def _is_overdue(self, position: Position[EventId]) -> bool:
+        return position.anchored and position.head_at - self._head_noted >= HEAD_NOTED_EVERY

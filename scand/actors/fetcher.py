@@ -25,12 +25,16 @@ from scand.core.decode import Decoded
 from scand.core.event import EventId, Reason, ScanEvent
 from scand.core.head import find_head
 from scand.core.instant import epoch_of
+from scand.core.lateness import EdgeWatch
 from scand.feed.reader import PageReader, Reading
 from scand.ports import Clock, Observer, Request, TooLarge, Unreadable
-from scand.records import FeedBetrayed, PageFetched
+from scand.records import FeedBetrayed, FoundLate, PageFetched
 
 PROOF_EVERY = 30.0
 """Seconds after which the feed has to prove again that it is the same."""
+
+HEAD_NOTED_EVERY = 60.0
+"""Seconds after which it is made durable that the head was reached, though nothing was new."""
 
 
 async def fetch(
@@ -95,6 +99,7 @@ class _Fetcher:
         self._until_caught_up = until_caught_up
         self._witnesses = Witnesses(newest, WITNESSES if coverage.ordered else 0)
         self._echo = Echo()
+        self._edge = EdgeWatch(coverage.late_window)
         self._sequence = 0
         self._due = trio.current_time()
         self._proven_at = float("-inf")
@@ -128,7 +133,7 @@ class _Fetcher:
             if (ask := self._coverage.reread(now)) is not None:
                 return ask
             if (left := self._due - trio.current_time()) <= 0:
-                return self._coverage.advance(prove=self._is_stale())
+                return self._coverage.advance(now, prove=self._is_stale())
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
     async def _read(self, ask: Ask[Any]) -> Reading | None:
@@ -185,6 +190,8 @@ class _Fetcher:
         )
         if page is not None:
             await self._send(page)
+        if (late := self._edge.notice(progress.change.settled, now)) is not None:
+            self._observer(FoundLate(late, self._edge.late_window))
         return progress
 
     async def _is_same_feed(

@@ -21,10 +21,12 @@ COMMANDS = (
     "simulate",
     "status",
     "parcel",
+    "events",
     "export",
     "verify",
     "cursor",
     "dead-letters",
+    "rewind",
 )
 
 

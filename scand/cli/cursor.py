@@ -2,23 +2,17 @@
 
 import json
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from scand.cli.daemon import change
-from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm
-from scand.config import Config, load, locate
-from scand.core.event import EventId, IdKind
-from scand.core.ids import KINDS
-from scand.store.lock import holder, instance_lock
+from scand.cli.changing import make
+from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm, read_place
+from scand.config import load, locate
+from scand.core.event import EventId
 from scand.store.moving import move_cursor
-from scand.store.opening import connect
 from scand.store.reading import open_reader
-from scand.store.transaction import run
-from scand.store.trouble import explained
 
 cursor = typer.Typer(
     help="Show or move the place up to which the feed is covered.", no_args_is_help=True
@@ -47,34 +41,18 @@ def set_(
     """
     settings = load(locate(config))
     with open_reader(settings.store.path) as reader:
-        place = _read_place(to, reader.identity().id_kind)
+        place = read_place(to, reader.identity().id_kind)
         was, high = reader.position()["cursor"], reader.position()["high"]
     ahead = place - high if isinstance(place, int) and was is not None else 0
     skips = f", skipping {ahead} ids" if ahead > 0 else ""
     confirm(f"Move the cursor from {_shown(was)} to {_shown(place)}{skips}?", yes=yes)
-    moved = _move(settings, place)
+    moved = make(settings, "cursor", {"cursor": place}, move_cursor(place, time.time()))
     counted = f"; {moved['skipped']} ids skipped" if isinstance(place, int) else ""
     typer.echo(f"cursor {_shown(moved['now'])} (it was {_shown(moved['was'])}){counted}")
 
 
-def _read_place(text: str, id_kind: IdKind) -> EventId:
-    try:
-        return KINDS[id_kind].place(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def _shown(cursor: EventId | None) -> str:
     return "-" if cursor in {None, ""} else str(cursor)
-
-
-def _move(settings: Config, to: EventId) -> dict[str, Any]:
-    """By the daemon that holds the store; ourselves if none does."""
-    path = settings.store.path
-    if holder(path) is not None:
-        return change(settings, "/api/cursor", {"cursor": to})
-    with instance_lock(path), closing(connect(path)) as connection, explained(path):
-        return run(connection, move_cursor(to, time.time()))._asdict()
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

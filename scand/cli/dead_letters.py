@@ -1,10 +1,8 @@
 """`scand dead-letters`: what was served and not applied; looking at it, and deciding about it."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +10,12 @@ import typer
 from msgspec.structs import replace
 
 from scand.cli.letter_steps import Action, take_steps
-from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm
+from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm, moment
 from scand.cli.text import aligned, printable
-from scand.config import Config, load, locate, parse_duration
+from scand.config import Config, load, locate
 from scand.core.dead_letters import State
 from scand.core.errors import ScandError
 from scand.core.event import MAX_ID, Reason
-from scand.core.instant import epoch_of, parse_instant
 from scand.core.review import Item, Outcome, Selection
 from scand.store.reading import open_reader
 
@@ -61,7 +58,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, the oldest first."""
-    selection = Selection(state=state, reason=reason, parcel=parcel, since=_moment(since))
+    selection = Selection(state=state, reason=reason, parcel=parcel, since=moment(since))
     with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
         listed = reader.dead_letters.listed(selection, limit)
         count, _ = reader.dead_letters.count(selection)
@@ -145,26 +142,11 @@ def _selection(
     parcel: int | None,
     since: str | None,
 ) -> Selection:
-    filters = Selection(reason=reason, parcel=parcel, since=_moment(since))
+    filters = Selection(reason=reason, parcel=parcel, since=moment(since))
     several = everything or filters != Selection()
     if bool(ids) is several:
         raise typer.BadParameter("either IDs are needed, or filters, or --all")
     return replace(filters, state=State.OPEN) if several else Selection(ids=tuple(ids or ()))
-
-
-def _moment(since: str | None) -> float | None:
-    """Seconds since 1970."""
-    if since is None:
-        return None
-    with suppress(ValueError):
-        return max(time.time() - parse_duration(since), 0.0)
-    try:
-        return max(epoch_of(parse_instant(since)), 0.0)
-    except ValueError:
-        raise typer.BadParameter(
-            f"--since: {since!r} is neither an instant such as 2021-05-11T21:11:34Z nor a duration"
-            " such as 2h or 7d"
-        ) from None
 
 
 def _decide(settings: Config, action: Action, selection: Selection, *, as_json: bool) -> None:

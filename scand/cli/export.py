@@ -3,14 +3,18 @@
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scand.cli.options import ConfigOption
 from scand.config import load, locate
+from scand.store.accounts import stamp as stamp_of
 from scand.store.reading import Reader, event_document, open_reader, parcel_document
 
 
@@ -32,16 +36,40 @@ def export(
     what: Annotated[What, typer.Argument(help="One line per parcel, or per event.")],
     style: Annotated[Format, typer.Option("--format", help="JSON lines, or CSV.")] = Format.JSONL,
     config: ConfigOption = None,
+    stamp: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="A file to say how complete it is.", show_default=False),
+    ] = None,
 ) -> None:
     """Print all parcels by id, or all events in commit order."""
-    with open_reader(load(locate(config)).store.path) as reader:
-        documents = _DOCUMENTS[what](reader)
-        if style is Format.JSONL:
-            for document in documents:
-                sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-        else:
-            _write_csv(documents)
+    with open_reader(load(locate(config)).store.path) as reader, _stamped(stamp, reader) as marks:
+        rows = _WRITERS[style](_DOCUMENTS[what](reader))
         sys.stdout.flush()
+        marks |= {"kind": what.value, "rows": rows}
+
+
+@contextmanager
+def _stamped(path: Path | None, reader: Reader) -> Iterator[dict[str, Any]]:
+    """Collect what `accounts.stamp` says before the export begins, and write it when it has ended.
+
+    Emptied first: an old stamp must not pass for one of an export that fails.
+    """
+    if path is None:
+        yield {}
+        return
+    with path.open("w", encoding="utf-8") as file:
+        with reader.snapshot():
+            marks = stamp_of(reader.query, time.time())
+        yield marks
+        file.write(json.dumps(marks) + "\n")
+
+
+def _write_lines(documents: Iterable[dict[str, Any]]) -> int:
+    rows = 0
+    for document in documents:
+        rows += 1
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    return rows
 
 
 def _parcels(reader: Reader) -> Iterator[dict[str, Any]]:
@@ -57,13 +85,19 @@ def _events(reader: Reader) -> Iterator[dict[str, Any]]:
 _DOCUMENTS = {What.PARCELS: _parcels, What.EVENTS: _events}
 
 
-def _write_csv(documents: Iterable[dict[str, Any]]) -> None:
+def _write_csv(documents: Iterable[dict[str, Any]]) -> int:
     writer: csv.DictWriter[str] | None = None
+    rows = 0
     for document in map(_flat, documents):
+        rows += 1
         if writer is None:
             writer = csv.DictWriter(sys.stdout, document.keys())
             writer.writeheader()
         writer.writerow(document)
+    return rows
+
+
+_WRITERS = {Format.JSONL: _write_lines, Format.CSV: _write_csv}
 
 
 def _flat(document: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scand.config import load, locate
 from scand.core.errors import ScandError
 from scand.core.event import MAX_ID
 from scand.core.parcel import ParcelState
+from scand.store.accounts import pruned_events
 from scand.store.reading import Journaled, event_document, open_reader, parcel_document
 
 WIDE = 200
@@ -30,17 +31,19 @@ def parcel(
     """Show the state and the history of one parcel."""
     with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
         state, history = reader.parcel(parcel_id), reader.history(parcel_id)
+        pruned = pruned_events(reader.query, parcel_id)
     if state is None:
         raise ScandError(f"parcel {parcel_id} is not known")
     if as_json:
         document = parcel_document(parcel_id, state)
         document["history"] = [event_document(row) for row in history]
+        document |= {"pruned_events": pruned} if pruned else {}
         typer.echo(json.dumps(document))
     else:
-        _show(parcel_id, state, history)
+        _show(parcel_id, state, history, pruned)
 
 
-def _show(parcel_id: int, state: ParcelState, history: list[Journaled]) -> None:
+def _show(parcel_id: int, state: ParcelState, history: list[Journaled], pruned: int) -> None:
     latest = state.latest
     width = None if sys.stdout.isatty() else WIDE
     # What a carrier writes is shown as it is, square brackets and colons included.
@@ -50,14 +53,22 @@ def _show(parcel_id: int, state: ParcelState, history: list[Journaled]) -> None:
         console.print(f"{name:9}  {mark.created_at if mark else '-'}")
     table = Table("created at", "event", "type", "status", "run", "", box=None)
     for row in sorted(history, key=lambda row: (row.event.created_at, row.event.event_id)):
-        event, milestone = row.event, row.milestone or ""
-        note = f"{milestone}, corrects {row.corrects}" if row.corrects else milestone
+        event = row.event
         table.add_row(
             event.created_at,
             str(event.event_id),
             event.type,
             event.status_code,
             event.run_id or "-",
-            note,
+            note(row),
         )
+    if pruned:
+        console.print(f"{pruned} earlier events were pruned")
     console.print(table)
+
+
+def note(row: Journaled) -> str:
+    """The milestone that an event reached, or corrected from its old instant to the new one."""
+    if row.corrects is None:
+        return row.milestone or ""
+    return f"{row.milestone} corrected: {row.corrects} -> {row.event.created_at}"

@@ -8,6 +8,7 @@ import typer
 from scand.cli.daemon import look
 from scand.cli.options import ConfigOption, JsonOption
 from scand.config import Config, load, locate
+from scand.core.lateness import NEAR
 from scand.store.lock import holder
 from scand.store.reading import open_reader
 from scand.telemetry.status import status_document
@@ -22,7 +23,7 @@ def status(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 def _from_store(settings: Config) -> dict[str, Any]:
     with open_reader(settings.store.path) as reader:
-        document = status_document(reader.summary(), None, settings.processors.shards)
+        document = status_document(reader, None, settings)
         return document | {"holder": holder(settings.store.path)}
 
 
@@ -42,8 +43,10 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"cursor        {_or_dash(document['cursor'])}",
         f"lag           {_lag(document['lag_seconds'])}",
         f"last event    {last['created_at'] if last else '-'}",
-        f"events        {document['events']}, of {document['parcels']} parcels",
+        f"events        {document['events']}, of {document['parcels']} parcels{_pruned(document)}",
+        f"complete      {_completeness(document['completeness'])}",
         f"gaps          {missing}",
+        *_lateness(document["lateness"]),
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}{_closed(dead)}",
         *_crashes(daemon),
     ]
@@ -56,6 +59,39 @@ def _closed(dead: dict[str, Any]) -> str:
 
 _RARE = ("lost", "skipped")
 """Ways in which ids can be missing that most feeds never see."""
+
+
+def _pruned(document: dict[str, Any]) -> str:
+    pruned = document["pruned_events"]
+    return f"; {pruned} older events were pruned" if pruned else ""
+
+
+def _completeness(known: dict[str, Any]) -> str:
+    return (
+        f"up to EventId {_or_dash(known['complete_up_to'])}, with {known['open_gaps']} open gaps"
+        f" ({known['open_gap_ids']} ids), {known['given_up_ids']} ids given up,"
+        + "".join(f" {known[f'{how}_ids']} {how}," for how in _RARE if known[f"{how}_ids"])
+        + f" {known['open_dead_letters']} open dead letters, as of {known['as_of']}"
+    )
+
+
+def _lateness(late: dict[str, Any]) -> list[str]:
+    window = f"late_window is {late['late_window']:g} s"
+    if not late["found"]:
+        return [f"late ids      none yet; {window}"]
+    found = (
+        f"late ids      found after {late['p50']:.1f} s (p50), {late['p99']:.1f} s (p99),"
+        f" {late['max']:.1f} s (max) at the most: looks are made when the age of a gap has doubled;"
+        f" {window}"
+    )
+    if not late["near_edge"]:
+        return [found]
+    warning = (
+        f"  WARNING     {late['near_edge']} of the last {late['found']} late ids were found after"
+        f" more than {NEAR:.0%} of late_window, the last at {late['last_near_edge']}: make"
+        " feed.late_window longer"
+    )
+    return [found, warning]
 
 
 def _crashes(daemon: dict[str, Any] | None) -> list[str]:

@@ -19,13 +19,15 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             "ok": result.ok,
             "parcels": result.parcels,
             "events": result.events,
+            "pruned_events": result.pruned,
             "different": result.different,
             "different_parcels": result.named,
             "digest": result.digest,
         }
         typer.echo(json.dumps(document))
     elif result.ok:
-        typer.echo(f"ok: {result.parcels} parcels are the fold of {result.events} events")
+        pruned = f", and of {result.pruned} that were pruned" if result.pruned else ""
+        typer.echo(f"ok: {result.parcels} parcels are the fold of {result.events} events{pruned}")
         typer.echo(f"sha256 {result.digest}")
     else:
         typer.echo(f"{result.different} of {result.parcels} parcels differ from the journal:")

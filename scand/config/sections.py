@@ -1,6 +1,7 @@
 """One frozen section per component, with the only defaults there are."""
 
 import os
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from scand.config.checks import START, Misfit, at_odds_with_opaque_ids, refuse
 from scand.config.values import (
+    Age,
     Duration,
     Entry,
     FieldPath,
@@ -148,6 +150,7 @@ class Store(Section):
     """`[store]`"""
 
     path: FilePath = Path("/var/lib/scand/scand.db")
+    keep_events: Age = inf
     keep_dead_letters: Duration = 90 * 86400.0
 
 

@@ -1,6 +1,7 @@
 """The kinds of values that settings have: how they are written, checked and shown."""
 
 import re
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from scand.core.event import MAX_ID
+
+FOREVER = "forever"
 
 _MAX_PORT = 65_535
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
@@ -30,6 +33,21 @@ def format_duration(seconds: float) -> str:
         if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
             return f"{seconds / _SECONDS[unit]:g}{unit}"
     return f"{seconds * 1000:g}ms"
+
+
+def parse_age(text: object) -> float:
+    """`forever`, or a duration -> seconds."""
+    if text == FOREVER:
+        return inf
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "{FOREVER}"') from None
+
+
+def format_age(seconds: float) -> str:
+    """Seconds -> text that `parse_age` reads back."""
+    return FOREVER if seconds == inf else format_duration(seconds)
 
 
 def parse_size(text: object) -> int:
@@ -61,6 +79,8 @@ Duration = Annotated[
     Field(le=_TEN_YEARS),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
+Age = Annotated[float, BeforeValidator(parse_age), PlainSerializer(format_age, return_type=str)]
+"""Seconds; infinity is forever."""
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, return_type=str)]
 
 

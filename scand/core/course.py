@@ -15,11 +15,12 @@ Id = TypeVar("Id", bound=EventId)
 
 
 class Ask(NamedTuple, Generic[Id]):
-    """A question to the carrier, and whether it only looks at gaps."""
+    """A question to the carrier. `reread`: it only looks at gaps; `near`: it does that as well."""
 
     from_id: Id
     limit: int
     reread: bool = False
+    near: bool = False
 
 
 class Position(NamedTuple, Generic[Id]):
@@ -27,13 +28,15 @@ class Position(NamedTuple, Generic[Id]):
 
     `anchored`: the cursor is an event's id, not just a start. `inclusive`: FromEventId is counted
     in, None while that is unknown. `high`: the greatest id that was ever covered; what is missing
-    below it is accounted for already. It is 0 where ids are no numbers.
+    below it is accounted for already, 0 where ids are no numbers. `head_at`: when there was nothing
+    more to be covered; what is above `high` became visible after that.
     """
 
     cursor: Id
     anchored: bool
     inclusive: bool | None = None
     high: int = 0
+    head_at: float = float("-inf")
 
 
 class Seen(NamedTuple, Generic[Id]):
@@ -101,6 +104,11 @@ class Course(Protocol[Id]):
         """The gaps that are open."""
         ...
 
+    @property
+    def late_window(self) -> float:
+        """How many seconds an id may be late, and is looked for."""
+        ...
+
     def skip_to(self, head: Id) -> None:
         """Begin at the head: what lies below is not this store's business."""
         ...
@@ -109,7 +117,7 @@ class Course(Protocol[Id]):
         """Whether "not found" can mean that nothing is there."""
         ...
 
-    def advance(self, *, prove: bool = False) -> Ask[Id]:
+    def advance(self, now: float = float("-inf"), *, prove: bool = False) -> Ask[Id]:
         """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
         ...
 

@@ -10,7 +10,8 @@ What is asked, and from where:
   repeated, which proves that the feed is still the same one. That is from the cursor on a server
   that counts FromEventId in, and on one that does not, from the id before.
 - Behind: from cursor + 1, or from the cursor where that is left out. Nothing is asked for twice.
-- When a gap is due: from just before it, with at most a fifth of the requests.
+- When a gap is due: from just before it, with at most a fifth of the requests. But at the head, one
+  that lies less than half a page below the cursor is looked at by the poll itself, for nothing.
 
 The server is known to be inclusive when it repeats the cursor's event, and to be exclusive when
 it leaves that out but shows it to who asks from before it; the last proof counts. Where an answer
@@ -67,7 +68,7 @@ class Coverage:
         began: float = float("-inf"),
         now: float = float("inf"),
     ) -> None:
-        self.cursor, self._anchored, known, high = position
+        self.cursor, self._anchored, known, high, self._head_at = position
         self._high = max(high, self.cursor)
         self.before = before
         """The greatest id known below the cursor, or 0."""
@@ -80,15 +81,20 @@ class Coverage:
         self._asked = Ask(position.cursor, limit)
         self._largest = 0  # elements of the largest page so far
         self._behind = False
+        self._floor = 0  # polls do not look at gaps below: it was tried, and left no room
         self._reread_credit = 0.0
-        self._head_at = float("-inf")
         self.empty = False
         self._passes = False
 
     @property
+    def late_window(self) -> float:
+        """How many seconds an id may be late, and is looked for."""
+        return self.ledger.late_window
+
+    @property
     def position(self) -> Position[int]:
         """What is to be known of all this after a restart."""
-        return Position(self.cursor, self._anchored, self.inclusive, self._high)
+        return Position(self.cursor, self._anchored, self.inclusive, self._high, self._head_at)
 
     @property
     def unproven(self) -> int:
@@ -105,11 +111,16 @@ class Coverage:
         repeats = self.inclusive is True and self._anchored and ask.from_id <= self.cursor
         return has_answered and (ask.reread or not repeats)
 
-    def advance(self, *, prove: bool = False) -> Ask[int]:
-        """The question that moves the cursor; to `prove` is to have the cursor's event repeated."""
+    def advance(self, now: float = float("-inf"), *, prove: bool = False) -> Ask[int]:
+        """The question that moves the cursor; to `prove` is to have the cursor's event repeated.
+
+        It takes along the gaps that are due `now` and near.
+        """
         self._reread_credit = min(self._reread_credit + REREAD_SHARE, 1.0)
-        from_id = self.cursor + self._offset(prove=prove)
-        self._asked = Ask(min(max(from_id, 0), MAX_ID), self._limit)
+        near = self._near_gap(now)
+        from_id = self.cursor + self._offset(prove=prove) if near is None else near
+        from_id = min(max(from_id, 0), MAX_ID)
+        self._asked = Ask(from_id, self._limit, near=near is not None)
         return self._asked
 
     def proves(self, ask: Ask[int]) -> bool:
@@ -121,7 +132,7 @@ class Coverage:
         if ask.reread or seen.unreadable or not self._repeats_cursor(ask):
             return False
         ids = [found for found, _ in seen.ids if found >= ask.from_id]
-        has_room = len(ids) < min(ask.limit, max(self._largest, 1))
+        has_room = len(ids) < min(ask.limit, max(self._largest, 1)) and not (ask.near and ids)
         return self.cursor not in ids and (has_room or max(ids) > self.cursor)
 
     def knows(self, lowest: int) -> bool:
@@ -158,12 +169,12 @@ class Coverage:
     def carry_on(self, verdict: Verdict, now: float) -> LedgerChange:
         """Go on with a feed that was reset, or has lost events."""
         if verdict.finding is Finding.RESET:
-            return self.begin_anew(verdict.lowest)
+            return self.begin_anew(verdict.lowest, now)
         return self.pass_over(verdict.lowest, now)
 
-    def begin_anew(self, lowest: int) -> LedgerChange:
+    def begin_anew(self, lowest: int, now: float) -> LedgerChange:
         """The feed was reset, and begins at `lowest`, 0 if it is empty."""
-        self.ledger.abandon()
+        self.ledger.abandon(now)
         start = lowest - 1 if lowest > FIRST + 1 else 0  # asked from 1, some servers keep it back
         self.cursor, self._anchored, self._high, self.before = start, False, 0, 0
         self._behind, self._head_at = False, float("-inf")
@@ -171,7 +182,7 @@ class Coverage:
 
     def pass_over(self, lowest: int, now: float) -> LedgerChange:
         """The feed has lost all below `lowest`."""
-        self.ledger.abandon()
+        self.ledger.abandon(now)
         if lowest - 1 > self._high:
             self.ledger.lose(self._high + 1, lowest - 1, now)
         self.cursor, self._anchored, self.before = lowest - 1, False, 0
@@ -184,8 +195,8 @@ class Coverage:
             return None
         self._reread_credit -= 1
         low, high = span
-        before = 0 if self.inclusive or low == 0 else 1  # for a server that excludes the id asked
-        self._asked = Ask(low - before, min(self._limit, high - low + 2 + before), reread=True)
+        from_id = self._just_before(low)
+        self._asked = Ask(from_id, min(self._limit, high - from_id + 2), reread=True)
         return self._asked
 
     def next_reread(self) -> float:
@@ -194,6 +205,9 @@ class Coverage:
 
     def shrink(self) -> bool:
         """The answer was too large: ask for half as much. False when that is impossible."""
+        if self._asked.near:  # for less, that is
+            self._floor = self.cursor
+            return True
         self._limit = max(1, self._asked.limit // 2)
         self._reread_credit += self._asked.reread  # it has not had its answer yet
         return self._limit < self._asked.limit
@@ -218,6 +232,7 @@ class Coverage:
         self._limit = min(self._max_limit, self._limit + max(1, self._max_limit // 16))
         self._learn(ask, ids, seen.unreadable)
         fresh = self._trusted(found, ask) if ask.from_id <= self.cursor + 1 else []
+        news = size - max(bisect_left(ids, self.cursor) - bisect_left(ids, ask.from_id), 0)
         self._largest = max(self._largest, size)
         self.empty &= not size
         if fresh:
@@ -228,12 +243,14 @@ class Coverage:
         history = self._extend(fresh, ask, begun, now, begun if today is None else today)
         moved = bool(fresh) or self._step_over(ask, seen, size, now)
         hidden = self._hides_next(ask, ids, size)
-        at_head = not (moved or hidden or ask.reread)
+        unclear = not moved and self._is_unclear(ask, ids, size)
+        at_head = not (moved or hidden or unclear or ask.reread)
         if at_head:
             self._head_at = begun
+        self._floor = self.cursor if unclear else self._floor
         if not ask.reread:
             room = min(ask.limit, self._largest) * BUSY_SHARE if fresh else self._full(ask)
-            self._behind = moved and size >= room
+            self._behind = moved and news >= room
         change = self.ledger.take_change()
         ask_again = self._behind or (hidden and self.inclusive is not None)
         return Progress(self.position, change, history, at_head, ask_again, repeats)
@@ -248,6 +265,23 @@ class Coverage:
         narrow = min(self._limit, self._largest or self._limit) <= 1
         on = not prove and (self._behind or narrow)
         return on - (not self.inclusive)
+
+    def _near_gap(self, now: float) -> int | None:
+        """Where to ask from for a gap and the head: between them lies half a page at the most."""
+        if self._behind or not self._anchored or self.inclusive is None:
+            return None
+        room = min(self._limit, self._largest) // 2 - 1  # and one for who leaves out the first
+        low = self.ledger.due_near(self._floor, self.cursor, room, now)
+        return None if low is None else self._just_before(low)
+
+    def _just_before(self, low: int) -> int:
+        """Where to ask from for an id, also on a server that may leave out the one asked from."""
+        return low if self.inclusive else low - 1
+
+    def _is_unclear(self, ask: Ask[int], ids: Sequence[int], size: int) -> bool:
+        """Whether a page that looked at near gaps may have had no room for what is new."""
+        is_full = size >= min(ask.limit, self._largest)
+        return ask.near and (is_full or self.cursor not in ids)
 
     def _repeats_cursor(self, ask: Ask[int]) -> bool:
         return self._anchored and ask.from_id + (self.inclusive is False) <= self.cursor
@@ -340,7 +374,7 @@ class Coverage:
 
     def _step_over(self, ask: Ask[int], seen: Seen[int], size: int, now: float) -> bool:
         """Pass a full page in which no new id could be read; what it may have hidden is a gap."""
-        if ask.reread or not seen.unreadable or size < min(ask.limit, self._largest):
+        if ask.reread or ask.near or not seen.unreadable or size < min(ask.limit, self._largest):
             return False
         reached = min(max(self._reach(ask, size), self.cursor + 1), MAX_ID)
         if reached <= self.cursor:

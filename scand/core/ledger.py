@@ -41,12 +41,13 @@ class Outcome(StrEnum):
 
 
 class Settled(NamedTuple):
-    """Ids `low`..`high` are missing no more."""
+    """Ids `low`..`high`, missing since `since`, are missing no more since `at`."""
 
     outcome: Outcome
     low: int
     high: int
     since: float
+    at: float
 
 
 class LedgerChange(NamedTuple):
@@ -130,7 +131,9 @@ class GapLedger:
                 self._schedule(gap, self._next_look_at(gap, begun))
                 continue
             self._remove(gap)
-            self._settled.append(Settled(Outcome.GIVEN_UP, gap.low, min(gap.high, high), gap.since))
+            self._settled.append(
+                Settled(Outcome.GIVEN_UP, gap.low, min(gap.high, high), gap.since, begun)
+            )
             if gap.high > high:
                 self._add(Gap(high + 1, gap.high, gap.since), begun)
         if low in self._gaps and self._due[low] <= begun:
@@ -138,14 +141,14 @@ class GapLedger:
 
     def lose(self, low: int, high: int, now: float) -> None:
         """Ids `low`..`high` are not to be had any more."""
-        self._settled.append(Settled(Outcome.LOST, low, high, now))
+        self._settled.append(Settled(Outcome.LOST, low, high, now, now))
 
-    def abandon(self) -> None:
+    def abandon(self, now: float) -> None:
         """Nothing that is missing is to be had any more."""
         self.wake(MAX_ID)
         for gap in list(self._gaps.values()):
             self._remove(gap)
-            self._settled.append(Settled(Outcome.LOST, *gap))
+            self._settled.append(Settled(Outcome.LOST, *gap, now))
 
     def due(self, now: float, reach: int) -> tuple[int, int] | None:
         """The ids to re-read now: a gap that is due, with its neighbours up to `reach` ids on."""
@@ -154,6 +157,20 @@ class GapLedger:
         first = self._gaps[self._queue[0][1]]
         last = self._gaps[self._lows[bisect_right(self._lows, first.low + reach) - 1]]
         return first.low, min(last.high, max(first.high, first.low + reach))
+
+    def due_near(self, floor: int, cursor: int, room: int, now: float) -> int | None:
+        """The first id of the lowest gap above `floor` that is due.
+
+        From there to `cursor` there must be `room` for all ids that are not missing.
+        """
+        lowest, missing = None, 0
+        for at in range(bisect_right(self._lows, cursor) - 1, -1, -1):
+            low, high, _ = self._gaps[self._lows[at]]
+            missing += high - low + 1
+            if low <= floor or cursor - low + 1 - missing > room:
+                break
+            lowest = low if self._due[low] <= now else lowest
+        return lowest
 
     def next_look(self) -> float:
         """When the next gap is due; infinity when there is none."""
@@ -166,7 +183,7 @@ class GapLedger:
         if at < 0 or (gap := self._gaps[self._lows[at]]).high < seen:
             return
         self._remove(gap)
-        self._settled.append(Settled(Outcome.FILLED, seen, seen, gap.since))
+        self._settled.append(Settled(Outcome.FILLED, seen, seen, gap.since, now))
         for low, high in ((gap.low, seen - 1), (seen + 1, gap.high)):
             if low <= high:
                 self._add(Gap(low, high, gap.since), self._next_look_at(gap, now))

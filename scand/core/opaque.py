@@ -35,6 +35,7 @@ class OpaqueCourse:
     ordered = False
     inclusive: bool | None = True
     ledger: Sequence[Gap] = ()
+    late_window = 0.0
     unproven = ""
 
     def __init__(
@@ -59,7 +60,12 @@ class OpaqueCourse:
         """Whether "not found" can mean that nothing is there: an unknown id, or an empty feed."""
         return bool(ask.from_id) or self._answered or self._largest > 0
 
-    def advance(self, *, prove: bool = False) -> Ask[str]:  # noqa: ARG002 - every answer proves
+    def advance(
+        self,
+        now: float = float("-inf"),  # noqa: ARG002 - there are no gaps that could be due
+        *,
+        prove: bool = False,  # noqa: ARG002 - every answer proves
+    ) -> Ask[str]:
         """The question that moves the cursor."""
         return Ask(self.cursor, self._limit)
 

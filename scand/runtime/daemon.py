@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from random import Random
 from typing import Any
 
@@ -229,7 +230,11 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
 
 def build_chores(config: Config, store: SqliteStore) -> list[Chore]:
     """What is removed when it is old."""
-    return [Chore("dead_letters", config.store.keep_dead_letters, store.prune_dead_letters)]
+    chores = [
+        Chore("dead_letters", config.store.keep_dead_letters, store.prune_dead_letters),
+        Chore("events", config.store.keep_events, store.prune_events),
+    ]
+    return [chore for chore in chores if chore.keep < inf]
 
 
 def build_changes(
@@ -242,7 +247,12 @@ def build_changes(
         to = kind.place(wanted["cursor"])
         return (await generations.between(partial(store.move_cursor, to)))._asdict()
 
-    return {"cursor": cursor, **letter_changes(store, build_review(config), observer)}
+    async def rewind(wanted: Mapping[str, Any]) -> dict[str, Any]:
+        to = kind.place(wanted["to"])
+        return (await generations.between(partial(store.rewind, to)))._asdict()
+
+    letters = letter_changes(store, build_review(config), observer)
+    return {"cursor": cursor, "rewind": rewind, **letters}
 
 
 def build_admin(config: Config, board: StatusBoard, changes: Changes) -> Mapping[str, Service]:
@@ -253,7 +263,7 @@ def build_admin(config: Config, board: StatusBoard, changes: Changes) -> Mapping
 
     def document() -> dict[str, Any]:
         with open_reader(config.store.path) as reader:
-            return status_document(reader.summary(), board, config.processors.shards)
+            return status_document(reader, board, config)
 
     local = create_app(board, document, changes)
     doors = {"admin_socket": partial(serve_admin, local, config.admin_socket)}

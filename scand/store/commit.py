@@ -17,16 +17,20 @@ from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, mer
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.desk import Arrival
 from scand.store.filing import file_letters
+from scand.store.pruning import NEWEST, known_as_pruned
 from scand.store.rows import (
     EVENT_COLUMNS,
     EVENTS_AS_JSON,
     PARCEL_COLUMNS,
     PARCELS_AS_JSON,
     SELECT_EVENTS,
+    UPDATE_PARCELS,
     event_from_row,
     parcel_row,
+    read_events,
+    read_parcels,
 )
-from scand.store.transaction import Statement, Transaction, bulk
+from scand.store.transaction import Statement, Transaction, as_json, bulk, packed
 
 _INSERT_EVENTS = (
     f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at)"
@@ -39,14 +43,9 @@ _KNOWN_PARCELS = (
     f"SELECT {PARCELS_AS_JSON} FROM parcels"  # noqa: S608 - as above
     " WHERE parcel_id IN (SELECT value FROM json_each(?))"
 )
-# All in one value, for the reason given in `bulk`.
-_read_events = msgspec.json.Decoder(list[ScanEvent]).decode
-_read_parcels = msgspec.json.Decoder(list[tuple[int, ParcelState]]).decode
+_HIGHEST = """SELECT max(coalesce((SELECT max(event_id) FROM journal), 0), coalesce(high, 0)), high
+    FROM (SELECT (SELECT high FROM pruned_ids ORDER BY low DESC LIMIT 1) AS high)"""
 _INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
-_UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
-    f"{column} = excluded.{column}" for column in PARCEL_COLUMNS[1:]
-)
-
 
 DISPUTED = "another event was committed under this EventId before"
 
@@ -69,7 +68,7 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
     ]
     superseded = yield from file_letters(dead, [event.event_id for event in fresh], recorded_at)
     for page in pages:
-        yield from _write_ledger(page.ledger, recorded_at)
+        yield from _write_ledger(page.ledger)
         if page.incident is not None:
             yield from write_incident(page.incident, recorded_at)
     yield from _write_position(pages)
@@ -95,12 +94,18 @@ def write_fresh(
 def deduplicate(
     events: Sequence[ScanEvent],
 ) -> Transaction[tuple[Sequence[ScanEvent], Sequence[ScanEvent]]]:
-    """The events not yet in the journal, each once, and those whose id means another event."""
+    """The events not journaled yet, each once, and those whose id means another event.
+
+    Of an event that was pruned, only the id is known: whatever comes under it is a duplicate.
+    """
     ids = [event.event_id for event in events]
-    ((highest,),) = yield Statement("SELECT coalesce(max(event_id), 0) FROM journal")
+    ((highest, highest_pruned),) = yield Statement(_HIGHEST)
     if _ascend_from(highest, ids):
         return events, []
-    journaled = _read_events((yield from _select(_KNOWN_EVENTS, ids)))
+    if highest_pruned is not None:
+        pruned = yield from known_as_pruned(ids)
+        events = [event for event in events if event.event_id not in pruned]
+    journaled = read_events((yield from packed(_KNOWN_EVENTS, ids)))
     known = {event.event_id: event for event in journaled}
     fresh, conflicts = [], []
     for event in events:
@@ -119,19 +124,13 @@ def _ascend_from(highest: EventId, ids: Sequence[EventId]) -> bool:
     return ascending and len(numbers) == len(ids) + 1
 
 
-def _select(select: str, ids: Iterable[EventId]) -> Transaction[str]:
-    wanted = msgspec.json.encode(list(ids)).decode()
-    ((packed,),) = yield Statement(select, [wanted])
-    return str(packed)
-
-
 def _write_parcels(
     delta: Mapping[int, ParcelState], key: Key
 ) -> Transaction[dict[EventId, Change]]:
     """Join `delta` into the parcels; returns the milestones by the event that caused each."""
     if not delta:
         return {}
-    before = dict(_read_parcels((yield from _select(_KNOWN_PARCELS, delta))))
+    before = dict(read_parcels((yield from packed(_KNOWN_PARCELS, delta))))
     milestones: dict[EventId, Change] = {}
     written = []
     for parcel_id, state in delta.items():
@@ -140,7 +139,7 @@ def _write_parcels(
         for change in changes(old, new):
             milestones[change.mark.event_id] = change
         written.append(parcel_row(parcel_id, new))
-    yield from bulk(_INSERT_PARCELS, written, _UPDATE_PARCELS)
+    yield from bulk(_INSERT_PARCELS, written, UPDATE_PARCELS)
     return milestones
 
 
@@ -167,18 +166,18 @@ def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rej
             yield Rejected.of(event, Reason.CONFLICT, DISPUTED, raws[event])
 
 
-def _write_ledger(change: LedgerChange, recorded_at: int) -> Transaction[None]:
+def _write_ledger(change: LedgerChange) -> Transaction[None]:
     if change.removed:
-        ids = msgspec.json.encode(change.removed).decode()
-        yield Statement("DELETE FROM gaps WHERE low IN (SELECT value FROM json_each(?))", [ids])
+        removed = as_json(change.removed)
+        yield Statement("DELETE FROM gaps WHERE low IN (SELECT value FROM json_each(?))", [removed])
     replace = "ON CONFLICT (low) DO UPDATE SET high = excluded.high, since = excluded.since"
     yield from bulk("INSERT INTO gaps (low, high, since)", change.put, replace)
-    yield from write_settled(change.settled, recorded_at)
+    yield from write_settled(change.settled)
 
 
-def write_settled(settled: Iterable[Settled], recorded_at: int) -> Transaction[None]:
+def write_settled(settled: Iterable[Settled]) -> Transaction[None]:
     """How gaps ended."""
-    rows = [(*gap, recorded_at) for gap in settled]
+    rows = [(*gap[:-1], int(gap.at * 1000)) for gap in settled]
     yield from bulk("INSERT INTO settled_gaps (outcome, low, high, since, settled_at)", rows)
 
 
@@ -193,7 +192,7 @@ def write_incident(incident: Incident, recorded_at: int) -> Transaction[None]:
 
 
 _MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2, inclusive = ?3, high = ?4,
-    attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
+    head_at = ?5, attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
 
 
 def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
@@ -202,27 +201,26 @@ def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
         yield Statement("UPDATE feed SET missing_history = missing_history + ?", [history])
     positions = [page.position for page in pages if page.position is not None]
     if positions:
-        cursor, anchored, inclusive, high = positions[-1]
+        cursor, anchored, inclusive, high, head_at = positions[-1]
         covered = max(cursor, high) if isinstance(cursor, int) else high
-        yield Statement(_MOVE, [cursor, anchored, inclusive, covered])
+        yield Statement(_MOVE, [cursor, anchored, inclusive, covered, head_at])
 
 
 def begin() -> Transaction[Checkpoint]:
     """Count a generation, and say where the last commit left off."""
     yield Statement("UPDATE feed SET attempts = attempts + 1")
-    (feed,) = yield Statement("SELECT cursor, anchored, inclusive, high, attempts FROM feed")
+    (feed,) = yield Statement(_POSITION)
     gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
-    cursor, anchored, inclusive, high, attempts = feed
+    cursor, anchored, inclusive, high, head_at, attempts = feed
     if cursor is None:
         return Checkpoint(None, [], attempts)
-    newest = (yield Statement(_NEWEST, [cursor])) if isinstance(cursor, int) else []
+    newest = yield Statement(_NEWEST)
     known = None if inclusive is None else bool(inclusive)
-    position = Position[EventId](cursor, bool(anchored), known, high)
+    position = Position[EventId](cursor, bool(anchored), known, high, head_at)
     events = [event_from_row(row) for row in newest]
     return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events)
 
 
-# an id that came with several contents proves nothing
-_NEWEST = f"""{SELECT_EVENTS} WHERE event_id <= ? AND NOT EXISTS (SELECT 1 FROM dead_letters
-    WHERE dead_letters.event_id = journal.event_id AND reason = 'conflict')
-    ORDER BY event_id DESC LIMIT 4"""  # noqa: S608 - constant names
+_POSITION = """SELECT cursor, anchored, inclusive, high, coalesce(head_at, -9e999), attempts
+    FROM feed"""  # -9e999 is minus infinity
+_NEWEST = f"{SELECT_EVENTS} WHERE event_id IN ({NEWEST}) ORDER BY event_id DESC"

@@ -9,7 +9,7 @@ import msgspec
 
 from scand.core.dead_letters import Act, Content, Letter, State, receive
 from scand.core.event import EventId, Rejected
-from scand.store.transaction import Statement, Transaction, bulk
+from scand.store.transaction import Statement, Transaction, as_json, bulk
 
 _LETTERS = """SELECT json_group_array(json_array(
     id, identity, event_id, state, json_array(reason, detail, digest),
@@ -150,8 +150,3 @@ class Desk:
         if digest is not None and digest != letter.content.digest:
             raw = self._raws[digest]
         return (letter.id, self._at, act.value, reason, detail, digest, raw, asked_from)
-
-
-def as_json(values: Iterable[object]) -> str:
-    """For `json_each` to take apart."""
-    return msgspec.json.encode(list(values)).decode()

@@ -10,8 +10,9 @@ from itertools import count
 import msgspec
 
 from scand.core.event import EventId, Reason
-from scand.store.desk import Arrival, Desk, as_json, letters
-from scand.store.transaction import Statement, Transaction
+from scand.store.desk import Arrival, Desk, letters
+from scand.store.pruning import known_as_pruned
+from scand.store.transaction import Statement, Transaction, packed
 
 _OPEN_IN = """SELECT EXISTS (SELECT 1 FROM dead_letters
     WHERE state = 'open' AND event_id BETWEEN ? AND ?)"""
@@ -64,10 +65,11 @@ def _open_among(ids: Sequence[EventId]) -> Transaction[set[EventId]]:
 
 def _journaled(arrivals: Iterable[Arrival]) -> Transaction[set[EventId]]:
     """The ids among these arrivals that are applied."""
-    ids = {each.rejected.event_id for each in arrivals} - {None}
-    return (yield from _ids(_JOURNALED, ids)) if ids else set()
+    ids = {each.rejected.event_id for each in arrivals if each.rejected.event_id is not None}
+    if not ids:
+        return set()
+    return (yield from _ids(_JOURNALED, ids)) | (yield from known_as_pruned(ids))
 
 
-def _ids(select: str, among: Iterable[EventId | None]) -> Transaction[set[EventId]]:
-    ((packed,),) = yield Statement(select, [as_json(among)])
-    return _read_ids(packed)
+def _ids(select: str, among: Iterable[EventId]) -> Transaction[set[EventId]]:
+    return _read_ids((yield from packed(select, among)))

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from scand.core.continuity import Finding, Incident
+from scand.core.continuity import Finding
 from scand.core.event import EventId
 from scand.core.ledger import Outcome, Settled
-from scand.store.commit import write_incident, write_settled
+from scand.store.commit import write_settled
 from scand.store.transaction import Statement, Transaction
 
 
@@ -16,45 +16,65 @@ class Moved(NamedTuple):
     """
 
     was: EventId | None
-    now: EventId
+    now: EventId | None
     skipped: int = 0
 
 
-def move_cursor(to: EventId, now: float) -> Transaction[Moved]:
+def rewind(to: EventId, now: float) -> Transaction[Moved]:
+    """Read again from event `to` on; nothing is done where that was not read yet."""
+    ((was, was_read),) = yield Statement(WAS_READ, [to])
+    if not was_read:
+        return Moved(was, was)
+    before = max(to - 1, 0) if isinstance(to, int) else to  # asked from an opaque id, it comes
+    return (yield from move_cursor(before, now, "rewind"))
+
+
+WAS_READ = """SELECT cursor, CASE
+    WHEN cursor IS NULL THEN 0
+    WHEN id_kind = 'integer' THEN ?1 <= cursor
+    ELSE ?1 = '' OR EXISTS (SELECT 1 FROM journal WHERE event_id = ?1)
+        OR EXISTS (SELECT 1 FROM pruned_ids WHERE low = ?1) END FROM feed"""
+"""SQL for the cursor, and whether the feed was read up to an event."""
+
+
+def move_cursor(to: EventId, now: float, action: str = "cursor_set") -> Transaction[Moved]:
     """Go on with the event after `to`. Back is without harm; forward skips, and that is kept."""
-    return _count_to(to, now) if isinstance(to, int) else _go_to(to, now)
+    return _count_to(to, now, action) if isinstance(to, int) else _go_to(to, now, action)
 
 
-def _go_to(to: str, now: float) -> Transaction[Moved]:
+def _go_to(to: str, now: float, action: str) -> Transaction[Moved]:
     ((was,),) = yield Statement("SELECT cursor FROM feed")
     yield Statement("UPDATE feed SET cursor = ?, anchored = 0, attempts = 0", [to])
-    yield from write_incident(Incident("cursor_set", was, to, "by an operator"), int(now * 1000))
+    yield Statement(_TELL, [action, was, to, "by an operator", int(now * 1000)])
     return Moved(was, to)
 
 
-def _count_to(to: int, now: float) -> Transaction[Moved]:
+def _count_to(to: int, now: float, action: str) -> Transaction[Moved]:
     """Among ids that have an order, what is skipped or read again can be told.
 
     As the answer to a reset it begins a new account of what is missing: ids mean other events now.
     """
     ((was, high),) = yield Statement("SELECT cursor, high FROM feed")
-    recorded_at = int(now * 1000)
     if (yield from _answers_reset(was, to)):
         gaps = yield Statement("DELETE FROM gaps RETURNING low, high, since")
-        yield from write_settled([Settled(Outcome.LOST, *gap) for gap in gaps], recorded_at)
+        lost = [Settled(Outcome.LOST, low, top, since, now) for low, top, since in gaps]
+        yield from write_settled(lost)
         high = 0
     else:
         high = yield from _take_back(to, max(high, was or 0))
     skipped = 0 if was is None else max(to - max(high, was), 0)
     if skipped:
-        gap = Settled(Outcome.SKIPPED, to - skipped + 1, to, now)
-        yield from write_settled([gap], recorded_at)
-    yield Statement(
-        "UPDATE feed SET cursor = ?1, anchored = 0, attempts = 0, high = max(?1, ?2)", [to, high]
-    )
+        yield from write_settled([Settled(Outcome.SKIPPED, to - skipped + 1, to, now, now)])
+    yield Statement(_MOVE, [to, high])
     detail = f"by an operator; {skipped} ids skipped"
-    yield from write_incident(Incident("cursor_set", was, to, detail), recorded_at)
+    yield Statement(_TELL, [action, was, to, detail, int(now * 1000)])
     return Moved(was, to, skipped)
+
+
+_TELL = "INSERT INTO audit (action, was, now, detail, at) VALUES (?, ?, ?, ?, ?)"
+# where holes are to be found again, it does not matter when there was nothing beyond them
+_MOVE = """UPDATE feed SET cursor = ?1, anchored = 0, attempts = 0, high = max(?1, ?2),
+    head_at = CASE WHEN ?2 < high THEN NULL ELSE head_at END"""
 
 
 def _answers_reset(was: int | None, to: int) -> Transaction[bool]:

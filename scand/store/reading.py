@@ -5,6 +5,7 @@ writer nor keeps the write-ahead log from being checkpointed.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import msgspec
 from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
+from scand.store.accounts import completeness
 from scand.store.letters import DeadLetters
 from scand.store.lock import require_regular
 from scand.store.opening import (
@@ -44,12 +46,13 @@ BEFORE_ALL = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """A row of the journal."""
+    """A row of the journal, committed `recorded_at` milliseconds after 1970."""
 
     seq: int
     event: ScanEvent
     milestone: str | None
     corrects: str | None
+    recorded_at: int
 
 
 class Reader:
@@ -73,8 +76,8 @@ class Reader:
             return self._summary()
 
     def _summary(self) -> dict[str, Any]:
-        (feed,) = self._rows("SELECT name, url, cursor, missing_history FROM feed")
-        name, url, cursor, missing_history = feed
+        (feed,) = self._rows("SELECT name, url, cursor, missing_history, pruned_events FROM feed")
+        name, url, cursor, missing_history, pruned_events = feed
         newest = self._rows(
             "SELECT event_id, created_at, recorded_at FROM journal ORDER BY seq DESC LIMIT 1"
         )
@@ -82,7 +85,9 @@ class Reader:
             "feed": {"name": name, "url": url},
             "cursor": cursor,
             "events": self._one("SELECT count(*) FROM journal"),
+            "pruned_events": pruned_events,
             "parcels": self._one("SELECT count(*) FROM parcels"),
+            "completeness": completeness(self._rows, time.time()),
             "last_event": dict(
                 zip(("event_id", "created_at", "recorded_at"), newest[0], strict=True)
             )
@@ -124,8 +129,8 @@ class Reader:
 
     def history(self, parcel_id: int) -> list[Journaled]:
         """The events of one parcel, in commit order."""
-        sql = _SELECT_JOURNAL + " WHERE parcel_id = ? ORDER BY seq"
-        return [_journaled(row) for row in self._rows(sql, parcel_id)]
+        sql = SELECT_JOURNAL + " WHERE parcel_id = ? ORDER BY seq"
+        return [journaled(row) for row in self._rows(sql, parcel_id)]
 
     def parcels(self) -> Iterator[tuple[int, ParcelState]]:
         """All parcels, by ParcelId."""
@@ -135,9 +140,9 @@ class Reader:
 
     def journal(self) -> Iterator[Journaled]:
         """All events, in commit order."""
-        sql = _SELECT_JOURNAL + " WHERE seq > ? ORDER BY seq LIMIT ?"
+        sql = SELECT_JOURNAL + " WHERE seq > ? ORDER BY seq LIMIT ?"
         for row in self._chunks(sql):
-            yield _journaled(row)
+            yield journaled(row)
 
     def events_of_parcels(self, after: float, up_to: int) -> list[ScanEvent]:
         """The events of the parcels with `after` < ParcelId <= `up_to`."""
@@ -153,6 +158,10 @@ class Reader:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a SELECT, for those who ask what is not asked here."""
+        return self._rows(sql, *parameters)
 
     def _chunks(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """Rows in the order of their first column, a chunk per query."""
@@ -174,13 +183,14 @@ class Reader:
         return int(count)
 
 
-_JOURNAL = ("seq", *EVENT_COLUMNS, "milestone", "corrects")
-_SELECT_JOURNAL = f"SELECT {', '.join(_JOURNAL)} FROM journal"  # noqa: S608 - constant names
+_JOURNAL = ("seq", *EVENT_COLUMNS, "milestone", "corrects", "recorded_at")
+SELECT_JOURNAL = f"SELECT {', '.join(_JOURNAL)} FROM journal"  # noqa: S608 - constant names
 
 
-def _journaled(row: tuple[Any, ...]) -> Journaled:
-    seq, *event, milestone, corrects = row
-    return Journaled(seq, event_from_row(event), milestone, corrects)
+def journaled(row: tuple[Any, ...]) -> Journaled:
+    """What SELECT_JOURNAL finds."""
+    seq, *event, milestone, corrects, recorded_at = row
+    return Journaled(seq, event_from_row(event), milestone, corrects, recorded_at)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.parcel import Key, fold
 from scand.core.review import Chosen, Item, Outcome, Review, Selection
 from scand.store.commit import DISPUTED, deduplicate, write_fresh
-from scand.store.desk import Desk, as_json, letters
+from scand.store.desk import Desk, letters
 from scand.store.filing import supersede
 from scand.store.selecting import matching
-from scand.store.transaction import Statement, Transaction
+from scand.store.transaction import Statement, Transaction, as_json
 
 AT_ONCE = 100
 """Letters in one transaction at the most: it bounds how long ingest waits."""

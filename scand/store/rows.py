@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from scand.core.event import ScanEvent
 from scand.core.parcel import Mark, ParcelState
 
@@ -22,17 +24,27 @@ PARCEL_COLUMNS = (
     "delivered_at",
 )
 
+UPDATE_PARCELS = "ON CONFLICT (parcel_id) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}" for column in PARCEL_COLUMNS[1:]
+)
+"""The end of an INSERT that replaces what is there."""
+
 EVENTS_AS_JSON = f"json_group_array(json_array({', '.join(EVENT_COLUMNS)}))"
-"""SQL for all rows in one value, which msgspec reads as `list[ScanEvent]`."""
+"""SQL for all rows in one value, for the reason given in `bulk`; `read_events` reads it."""
 
 PARCELS_AS_JSON = """json_group_array(json_array(parcel_id, json_array(
     json_array(event_id, parcel_id, type, created_at, status_code, run_id),
     CASE WHEN picked_up_at IS NOT NULL THEN json_array(picked_up_event_id, picked_up_at) END,
     CASE WHEN delivered_at IS NOT NULL THEN json_array(delivered_event_id, delivered_at) END)))"""
-"""SQL for all rows in one value, which msgspec reads as `list[tuple[int, ParcelState]]`."""
+"""SQL for all rows in one value; `read_parcels` reads it."""
+
+read_events = msgspec.json.Decoder(list[ScanEvent]).decode
+read_parcels = msgspec.json.Decoder(list[tuple[int, ParcelState]]).decode
 
 SELECT_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM journal"  # noqa: S608 - constant names
 SELECT_PARCELS = f"SELECT {', '.join(PARCEL_COLUMNS)} FROM parcels"  # noqa: S608 - as above
+
+SELECT_BASE = f"SELECT {', '.join(PARCEL_COLUMNS)} FROM base"  # noqa: S608 - as above
 
 
 def event_from_row(row: Sequence[Any]) -> ScanEvent:

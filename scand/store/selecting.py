@@ -3,7 +3,7 @@
 from typing import Any
 
 from scand.core.review import Selection
-from scand.store.desk import as_json
+from scand.store.transaction import as_json
 
 
 def matching(selection: Selection) -> tuple[str, list[Any]]:

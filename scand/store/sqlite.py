@@ -26,9 +26,10 @@ from scand.core.parcel import ORDERS, Key, Order
 from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.commit import begin, commit
-from scand.store.moving import Moved, move_cursor
+from scand.store.moving import Moved, move_cursor, rewind
 from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.pruning import prune_events
 from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run
 from scand.store.trouble import explain, explained
@@ -55,6 +56,10 @@ class SqliteStore:
         """Go on with the event after `to`; while no generation of ingest runs."""
         return await self._run(move_cursor(to, time.time()))
 
+    async def rewind(self, to: EventId) -> Moved:
+        """Read again from event `to` on; while no generation of ingest runs."""
+        return await self._run(rewind(to, time.time()))
+
     async def choose_letters(self, selection: Selection) -> Chosen:
         """The first letters of a selection."""
         return await self._run(choose(selection))
@@ -70,6 +75,10 @@ class SqliteStore:
     async def prune_dead_letters(self, before: float, limit: int) -> int:
         """Remove letters that were closed `before` (seconds since 1970)."""
         return await self._run(prune_dead_letters(before, limit))
+
+    async def prune_events(self, before: float, limit: int) -> int:
+        """Remove events that were committed `before` (seconds since 1970) from the journal."""
+        return await self._run(prune_events(before, limit, self._key))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with trio.CancelScope(shield=True):

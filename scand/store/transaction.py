@@ -5,8 +5,10 @@ connection behind it can be made to fail between any two statements.
 """
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from scand.core.errors import RolledBackError
 
@@ -57,6 +59,17 @@ def _drive(connection: sqlite3.Connection, transaction: Transaction[Result]) -> 
             result: Result = done.value
             return result
         rows = connection.execute(*statement).fetchall()
+
+
+def as_json(values: Iterable[object]) -> str:
+    """Many values as one parameter, for `json_each` to take apart."""
+    return msgspec.json.encode(list(values)).decode()
+
+
+def packed(select: str, *lists: Iterable[object]) -> Transaction[str]:
+    """The one value of a SELECT that takes lists as JSON: all rows, for the reason in `bulk`."""
+    ((value,),) = yield Statement(select, [as_json(each) for each in lists])
+    return str(value)
 
 
 def bulk(head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> Transaction[None]:

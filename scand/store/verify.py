@@ -1,15 +1,17 @@
-"""Proves that the parcels are the fold of the journal: rebuilds each one and compares digests."""
+"""Proves that the parcels are the fold of base and journal: rebuilds each and compares digests."""
 
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
-from scand.core.parcel import ParcelState, fold
+from scand.core.parcel import ParcelState, fold, merge
+from scand.store.accounts import pruned_events
 from scand.store.reading import BEFORE_ALL, Reader
-from scand.store.rows import parcel_row
+from scand.store.rows import SELECT_BASE, parcel_from_row, parcel_row
 
 STEP = 2_000
 """Parcels rebuilt at a time."""
@@ -20,10 +22,14 @@ MAX_NAMED = 20
 
 @dataclass
 class Verification:
-    """What was compared. `digest` covers all parcels as stored, `rebuilt` as refolded."""
+    """What was compared. `digest` covers all parcels as stored, `rebuilt` as refolded.
+
+    `events` are in the journal; `pruned` ones are known by the base that they were folded into.
+    """
 
     parcels: int = 0
     events: int = 0
+    pruned: int = 0
     different: int = 0
     named: list[int] = field(default_factory=list)
     digest: str = ""
@@ -36,18 +42,22 @@ class Verification:
 
 
 def verify(reader: Reader) -> Verification:
-    """Compare all parcels with the journal, in one state of the store."""
+    """Compare all parcels with base and journal, in one state of the store.
+
+    Raises sqlite3.DatabaseError where SQLite finds the file itself damaged.
+    """
     with reader.snapshot():
+        _check_file(reader)
         return _verify(reader)
 
 
 def _verify(reader: Reader) -> Verification:
-    result, key = Verification(), reader.key()
+    result, key = Verification(pruned=pruned_events(reader.query)), reader.key()
     stored_digest, rebuilt_digest = hashlib.sha256(), hashlib.sha256()
     after: float = BEFORE_ALL
     for stored, last in _steps(reader.parcels()):
         events = reader.events_of_parcels(after, last)
-        rebuilt = fold(events, key)
+        rebuilt = merge(chain(_base(reader, after, last), fold(events, key).items()), key)
         result.parcels += len(stored)
         result.events += len(events)
         for parcel_id in sorted(stored.keys() | rebuilt.keys()):
@@ -60,6 +70,20 @@ def _verify(reader: Reader) -> Verification:
         after = last
     result.digest, result.rebuilt = stored_digest.hexdigest(), rebuilt_digest.hexdigest()
     return result
+
+
+def _check_file(reader: Reader) -> None:
+    ((said,),) = reader.query("PRAGMA quick_check(1)")
+    if said != "ok":
+        damaged = sqlite3.DatabaseError(said)
+        damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # as when SQLite meets it by itself
+        raise damaged
+
+
+def _base(reader: Reader, after: float, up_to: int) -> list[tuple[int, ParcelState]]:
+    """What was pruned, folded, of the parcels with `after` < ParcelId <= `up_to`."""
+    sql = SELECT_BASE + " WHERE parcel_id > ? AND parcel_id <= ?"
+    return [parcel_from_row(row) for row in reader.query(sql, after, up_to)]
 
 
 def _steps(

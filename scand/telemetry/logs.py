@@ -19,6 +19,7 @@ from scand.records import (
     EventsRejected,
     FeedBetrayed,
     FetchFailed,
+    FoundLate,
     LettersReviewed,
     Lifecycle,
     OddEvents,
@@ -88,6 +89,7 @@ class LogObserver:
             Pruned: self._pruned,
             OddEvents: self._oddities,
             Committed: self._commit,
+            FoundLate: self._found_late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
             ChildFailed: self._crashed,
@@ -154,6 +156,11 @@ class LogObserver:
             self._log.warning("event.unfamiliar", what=oddity)
             if len(self._known_oddities) < _MAX_ODDITIES:
                 self._known_oddities.add(oddity)
+
+    def _found_late(self, record: FoundLate) -> None:
+        seconds = round(record.seconds, 1)
+        hint = "an id was found near the end of feed.late_window: make it longer"
+        self._log.warning("gaps.near_edge", late=seconds, late_window=record.window, hint=hint)
 
     def _blocked(self, record: StoreBlocked) -> None:
         if record.attempt.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time: it may last

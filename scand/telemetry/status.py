@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scand import __version__
+from scand.config import Config
 from scand.core.event import EventId
 from scand.ports import Clock
 from scand.records import (
@@ -16,6 +17,7 @@ from scand.records import (
     EventsRejected,
     FeedBetrayed,
     FetchFailed,
+    FoundLate,
     LettersReviewed,
     Lifecycle,
     OddEvents,
@@ -25,6 +27,8 @@ from scand.records import (
     StoreBlocked,
     StoreFreed,
 )
+from scand.store.accounts import lateness
+from scand.store.reading import Reader
 
 _Taker = Callable[[Any], None]
 
@@ -61,6 +65,7 @@ class StatusBoard:
             Pruned: self._pruned,
             OddEvents: self._odd,
             Committed: self._commit,
+            FoundLate: self._found_late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
             ChildFailed: self._crashed,
@@ -126,6 +131,9 @@ class StatusBoard:
         ):
             self.totals[name] += getattr(record, name)
 
+    def _found_late(self, _: FoundLate) -> None:
+        self.totals["late_warnings"] += 1
+
     def _fetch_failed(self, record: FetchFailed) -> None:
         self.at_head = False
         self.failures[record.kind] += 1
@@ -176,15 +184,14 @@ _POLICIES = {"reset": "feed.on_reset", "retention_gap": "feed.on_retention_gap"}
 """The settings that say what is done about a finding."""
 
 
-def status_document(
-    summary: dict[str, Any], board: StatusBoard | None, shards: int
-) -> dict[str, Any]:
+def status_document(reader: Reader, board: StatusBoard | None, config: Config) -> dict[str, Any]:
     """What is durable and, if the daemon runs, what is live."""
     return {
-        **summary,
+        **reader.summary(),
+        "lateness": lateness(reader.query, config.feed.late_window),
         "lag_seconds": board and board.lag,
         "breaker": board and board.breaker,
-        "shards": shards,
+        "shards": config.processors.shards,
         "sinks": [],
         "daemon": board and board.document(),
     }

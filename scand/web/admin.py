@@ -6,6 +6,7 @@
 | `/readyz` | 200 after first contact with the carrier, else 503; both with a reason |
 | `/api/status` | the document of `scand status --json` |
 | `POST /api/cursor` | moves the cursor, as `scand cursor set` |
+| `POST /api/rewind` | moves it back, as `scand rewind` |
 | `POST /api/dead-letters/replay` | tries letters again, as `scand dead-letters replay` |
 | `POST /api/dead-letters/discard` | gives letters up, as `scand dead-letters discard` |
 

@@ -24,7 +24,7 @@ from scand.ports import (
 )
 from scand.records import FetchFailed, PageFetched
 from tests.support.following import EMPTY, HALT, LIMIT, POLL, Carrier, Follow, page, reader_of
-from tests.support.parts import Answer, Recorder, ScriptedFeed, SimulatedClock
+from tests.support.parts import NOON, Answer, Recorder, ScriptedFeed, SimulatedClock
 from tests.support.scans import body_of, scan
 
 # --- when ----------------------------------------------------------------------
@@ -105,11 +105,19 @@ async def test_the_limit_recovers(autojump_clock: MockClock, follow: Follow) -> 
 
 
 async def test_an_idle_head_sends_nothing_on(autojump_clock: MockClock, follow: Follow) -> None:
-    """The repeated event of the cursor is dropped: an idle feed causes no commit."""
+    """The repeated event of the cursor is dropped: it is not committed again and again."""
     feed = Carrier([1, 2, 3])
     run = await follow(feed)
     assert len(feed.asked) > 20
     assert run.ids == [[1, 2, 3]]
+
+
+async def test_an_idle_head_is_noted(autojump_clock: MockClock, follow: Follow) -> None:
+    """At once and then every minute a page says when the head was reached, for the next process."""
+    run = await follow(Carrier([1, 2, 3]), 200.0)
+    noted = [each.position.head_at - NOON for each in run.pages if not each.events]
+    assert noted == [0.0, 60.0, 120.0, 180.0]
+    assert {each.position.cursor for each in run.pages} == {3}
 
 
 async def test_an_idle_head_with_an_unreadable_event_sends_nothing_on(
@@ -119,7 +127,7 @@ async def test_an_idle_head_with_an_unreadable_event_sends_nothing_on(
     broken = scan(4, EventId="no number")
     feed = ScriptedFeed(page(1, 2, 3), *[Answered(body_of(scan(3), broken))] * 20)
     run = await follow(feed)
-    assert [len(each.rejected) for each in run.pages] == [0, 1]
+    assert [len(each.rejected) for each in run.news] == [0, 1]
 
 
 async def test_a_changed_event_at_the_head_is_sent_on(
@@ -143,8 +151,8 @@ async def test_new_events_come_without_the_echo(autojump_clock: MockClock, follo
         nursery.start_soon(grow)
         run = await follow(feed)
     assert run.ids == [[1, 2], [3, 4]]
-    assert [each.position.cursor for each in run.pages] == [2, 4]
-    assert [each.sequence for each in run.pages] == [0, 1]
+    assert [each.position.cursor for each in run.news] == [2, 4]
+    assert [each.sequence for each in run.pages] == [0, 1, 2]
 
 
 async def test_a_missing_id_is_looked_for_and_sent_on_when_it_comes(

@@ -120,7 +120,7 @@ class Follower:
             if (ask := self.coverage.reread(self.now)) is not None:
                 return ask
             if self.now >= self.due:
-                return self.coverage.advance()
+                return self.coverage.advance(self.now)
             self.now = min(self.due, max(self.coverage.next_reread(), self.now + 0.001))
 
     def step(self, *, crash: bool = False) -> Progress:

@@ -2,6 +2,7 @@
 
 from math import ceil
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -340,7 +341,7 @@ def test_ids_from_below_extend_nothing() -> None:
     """They fill the gap they lie in, and that is all."""
     progress = answer(at_cursor(50, Gap(8, 10, T0)), 9, 3, 50)
     assert progress.position[:2] == (50, True)
-    assert progress.change == ([], [Gap(8, 8, T0), Gap(10, 10, T0)], [("filled", 9, 9, T0)])
+    assert progress.change == ([], [Gap(8, 8, T0), Gap(10, 10, T0)], [("filled", 9, 9, T0, T0)])
 
 
 def test_old_holes_are_history() -> None:
@@ -354,7 +355,7 @@ def test_old_holes_are_history() -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        seen(7, 12, at=T0 - WINDOW),
+        seen(7, 12, at=T0 - 2 * WINDOW),
         Seen([(7, None), (12, None)]),
         Seen([(12, instant_at(LONG_AGO)), (13, instant_at(T0))]),
     ],
@@ -376,9 +377,28 @@ def test_holes_at_the_head_are_gaps_whatever_their_date() -> None:
         assert coverage.absorb(coverage.advance(), old, now, now).history == history
 
 
+def test_a_restart_does_not_make_holes_history() -> None:
+    """A process that ends at the head and begins anew within the window knows what is new."""
+    coverage = at_cursor(7, late_window=WINDOW)
+    assert answer(coverage).at_head
+    position = coverage.position
+    for now, history in ((T0 + WINDOW, 0), (T0 + WINDOW + 1, 1)):
+        coverage = Coverage(position, late_window=WINDOW, began=now)
+        old = seen(7, 9, at=LONG_AGO)
+        assert coverage.absorb(coverage.advance(), old, now, now).history == history
+
+
+def test_a_feed_that_begins_anew_is_not_at_its_head() -> None:
+    """After a reset, old holes are history, however lately the old feed was at its head."""
+    coverage = at_cursor(7, late_window=WINDOW)
+    assert answer(coverage).at_head
+    coverage.begin_anew(1, T0)
+    assert coverage.absorb(coverage.advance(), seen(1, 3, at=LONG_AGO), T0, T0).history == 1
+
+
 def test_a_gap_is_given_up_by_a_look_begun_after_the_window() -> None:
     """One begun before shows nothing for good, nor does an answer without any event."""
-    settled = [Settled("given_up", 8, 9, T0)]  # type: ignore[arg-type]
+    settled = [Settled("given_up", 8, 9, T0, T0 + WINDOW)]  # type: ignore[arg-type]
     for begun, page, expected in (
         (T0 + WINDOW - 0.1, seen(10, 11), []),
         (T0 + WINDOW, seen(), []),
@@ -415,8 +435,116 @@ def test_gaps_in_a_run_of_unreadable_events_come_to_an_end() -> None:
     """A look that shows nothing but elements without id covers as many ids as it shows."""
     coverage = at_cursor(50, Gap(8, 20, T0), late_window=WINDOW, inclusive=True)
     progress = coverage.absorb(Ask(8, 5, reread=True), seen(unreadable=5), T0 + WINDOW, T0 + WINDOW)
-    assert progress.change.settled == [("given_up", 8, 12, T0)]
+    assert progress.change.settled == [("given_up", 8, 12, T0, T0 + WINDOW)]
     assert progress.change.put == [Gap(13, 20, T0)]
+
+
+# --- gaps near the head --------------------------------------------------------
+
+
+def at_head(*gaps: Gap, inclusive: bool = True) -> Coverage:
+    """Return a coverage that knows the server, which grants pages of 20."""
+    coverage = at_cursor(50, *gaps, inclusive=inclusive)
+    coverage._largest = 20
+    return coverage
+
+
+@servers
+def test_a_poll_takes_near_gaps_along(inclusive: bool) -> None:  # noqa: FBT001 - a parameter
+    """From the lowest that is due: there is room for all up to the cursor, and as much again."""
+    before = not inclusive
+    gaps = [Gap(30, 30, T0), Gap(43, 43, T0), Gap(47, 47, T0)]
+    coverage = at_head(*gaps, inclusive=inclusive)
+    assert coverage.advance(T0 + 0.5) == Ask(50 - before, 100)
+    ask = coverage.advance(T0 + 1)
+    assert ask == Ask(43 - before, 100, near=True)
+    progress = coverage.absorb(ask, seen(44, 45, 46, 48, 49, 50, 51), T0 + 1, T0 + 1)
+    assert (progress.position.cursor, progress.ask_again) == (51, False)
+    assert coverage.advance(T0 + 1.5) == Ask(51 - before, 100)
+    late = T0 + 2
+    found = seen(43, 44, 45, 46, 48, 49, 50, 51)
+    progress = coverage.absorb(coverage.advance(late), found, late, late)
+    assert progress.at_head
+    assert [gap[:3] for gap in progress.change.settled] == [("filled", 43, 43)]
+
+
+def test_the_budget_for_gaps_is_not_touched() -> None:
+    """A late id near the head is found by the next poll, however many gaps wait for their turn."""
+    coverage = at_head(*(Gap(each, each, T0 - 9) for each in range(2, 30, 2)), Gap(49, 49, T0))
+    assert coverage.reread(T0 + 2) is None
+    assert coverage.advance(T0 + 2).from_id == 49
+
+
+def test_what_is_missing_takes_no_room() -> None:
+    """Where ids are sparse, a page reaches further down."""
+    coverage = at_head(Gap(12, 28, T0), Gap(31, 43, T0))
+    assert coverage.advance(T0 + 1).from_id == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "from_id"),
+    [
+        ({}, 45),
+        ({"_behind": True}, 51),
+        ({"_anchored": False}, 51),
+        ({"inclusive": None}, 50),
+        ({"_largest": 11}, 50),
+        ({"_limit": 11}, 50),
+    ],
+    ids=["at the head", "behind", "unanchored", "unknown server", "small pages", "small limit"],
+)
+def test_only_at_the_head_of_a_known_server(change: dict[str, Any], from_id: int) -> None:
+    """Else the poll has another question, or no room."""
+    coverage = at_head(Gap(45, 45, T0))
+    vars(coverage).update(change)
+    assert coverage.advance(T0 + 1).from_id == from_id
+
+
+def test_a_gap_ahead_of_the_cursor_is_not_near() -> None:
+    """After a rewind, gaps lie above the cursor as well: asked from there, it would be skipped."""
+    coverage = at_head(Gap(53, 53, T0))
+    assert coverage.advance(T0 + 1) == Ask(50, 100)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        seen(43, 44, 45, 46),
+        seen(unreadable=4),
+        seen(unreadable=20),
+        seen(*range(43, 50), unreadable=13),
+        seen(*range(43, 51), unreadable=12),
+    ],
+    ids=["cut off", "unreadable", "a full page of that", "without the cursor", "full"],
+)
+def test_a_page_without_room_for_news_is_no_head(page: Seen) -> None:
+    """Pages may have become smaller, or hold what cannot be read: the next question is for sure."""
+    coverage = at_head(Gap(42, 42, T0))
+    ask = coverage.advance(T0 + 1)
+    assert not coverage.misses_cursor(ask, page)
+    progress = coverage.absorb(ask, page, T0 + 1, T0 + 1)
+    assert (progress.position.cursor, progress.at_head, progress.ask_again) == (50, False, False)
+    assert coverage.advance(T0 + 9) == Ask(50, 100)
+    assert answer(coverage, 50, 52, now=T0 + 9).position.cursor == 52
+    assert coverage.advance(T0 + 99) == Ask(51, 100, near=True)
+
+
+def test_a_page_with_near_gaps_that_is_too_large_is_done_without() -> None:
+    """Or that cannot be read: the limit stays, and only what is missing from then on is near."""
+    coverage = at_head(Gap(42, 42, T0))
+    assert coverage.advance(T0 + 1).near
+    assert coverage.shrink()
+    assert coverage.advance(T0 + 1) == Ask(50, 100)
+
+
+def test_a_poll_from_a_near_gap_proves_the_feed() -> None:
+    """The cursor's event is repeated, or it is missed as always."""
+    coverage = at_head(Gap(42, 42, T0))
+    ask = coverage.advance(T0 + 1)
+    assert coverage.proves(ask)
+    assert not coverage.misses_cursor(ask, seen(*range(43, 51)))
+    assert coverage.misses_cursor(ask, seen())
+    assert coverage.misses_cursor(ask, seen(43, 44, 51))
 
 
 # --- ids and pages that cannot be believed -----------------------------------
@@ -506,7 +634,7 @@ def test_gaps_below_a_far_id_are_not_looked_at_by_it() -> None:
     coverage = at_cursor(50, Gap(8, 8, T0), Gap(30, 30, T0), late_window=WINDOW, inclusive=True)
     late = T0 + WINDOW
     progress = coverage.absorb(Ask(8, 3, reread=True), seen(9, 50 + 2 * JUMP), late, late)
-    assert progress.change.settled == [("given_up", 8, 8, T0)]
+    assert progress.change.settled == [("given_up", 8, 8, T0, T0 + WINDOW)]
 
 
 # --- clocks ------------------------------------------------------------------

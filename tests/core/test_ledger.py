@@ -156,7 +156,9 @@ def test_the_clock_alone_gives_nothing_up() -> None:
     ledger.looked(5, 9, WINDOW - 0.1)
     assert len(ledger) == 1
     ledger.looked(5, 9, WINDOW)
-    assert ledger.take_change() == LedgerChange([5], [], [Settled(Outcome.GIVEN_UP, 5, 9, 0.0)])
+    assert ledger.take_change() == LedgerChange(
+        [5], [], [Settled(Outcome.GIVEN_UP, 5, 9, 0.0, WINDOW)]
+    )
 
 
 def test_a_gap_that_was_shown_in_part_is_given_up_in_part() -> None:
@@ -164,7 +166,7 @@ def test_a_gap_that_was_shown_in_part_is_given_up_in_part() -> None:
     ledger = GapLedger([Gap(5, 9, 0.0)], WINDOW)
     ledger.looked(5, 6, WINDOW)
     assert ledger.take_change() == LedgerChange(
-        [5], [Gap(7, 9, 0.0)], [Settled(Outcome.GIVEN_UP, 5, 6, 0.0)]
+        [5], [Gap(7, 9, 0.0)], [Settled(Outcome.GIVEN_UP, 5, 6, 0.0, WINDOW)]
     )
     assert ledger.due(WINDOW, 0) == (7, 9)
 

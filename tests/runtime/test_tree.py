@@ -24,7 +24,7 @@ from scand.records import (
 )
 from scand.runtime.daemon import run_tree
 from scand.simulator import DataFaults, TransportFaults
-from tests.support.simulation import Simulation, Wrapped
+from tests.support.simulation import Simulation, Wrapped, settle
 
 ALL = DataFaults(
     missing=0.05, late=0.03, malformed=0.02, unknown=0.02, duplicates=0.05, out_of_order=0.2
@@ -34,29 +34,6 @@ TROUBLE = TransportFaults(
 )
 
 Run = Callable[..., Awaitable[None]]
-
-
-async def settle(simulation: Simulation, patience: float = 900.0, **wraps: Any) -> None:
-    """Run the tree until everything has arrived, every gap is settled and nothing is new."""
-    recorder, world = simulation.recorder, simulation.world
-
-    async def watch(stopping: trio.Event) -> None:
-        with trio.fail_after(patience):
-            while not world.settled:  # noqa: ASYNC110 - simulated time
-                await trio.sleep(1.0)
-            before = len(recorder.records)
-            while not at_head(recorder.records[before:]):  # noqa: ASYNC110 - as above
-                await trio.sleep(1.0)
-        stopping.set()
-
-    def at_head(records: Sequence[Record]) -> bool:
-        pages = [record for record in records if isinstance(record, PageFetched)]
-        return bool(pages) and pages[-1].at_head and not pages[-1].gaps
-
-    async with simulation.parts(**wraps) as parts, trio.open_nursery() as nursery:
-        nursery.start_soon(watch, parts.stopping)
-        await run_tree(parts)
-        nursery.cancel_scope.cancel()
 
 
 # --- what holds ------------------------------------------------------------------

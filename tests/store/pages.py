@@ -64,7 +64,7 @@ def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
 
 TABLES = (
     *("journal", "parcels", "dead_letters", "dead_letter_history"),
-    *("gaps", "settled_gaps", "feed"),
+    *("gaps", "settled_gaps", "feed", "base", "pruned_ids"),
 )
 
 

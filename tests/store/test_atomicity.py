@@ -34,7 +34,7 @@ EVERYTHING = [
         scan(5, 99),
         scan(21, ParcelId="?"),
         scan(50, ParcelId="?"),
-        ledger=LedgerChange([30], [Gap(30, 35, 1.0)], [Settled(Outcome.FILLED, 36, 40, 1.0)]),
+        ledger=LedgerChange([30], [Gap(30, 35, 1.0)], [Settled(Outcome.FILLED, 36, 40, 1.0, 2.0)]),
         history=3,
     ),
     page(*many(41, 20)),

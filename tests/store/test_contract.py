@@ -84,17 +84,17 @@ async def test_unanchored(opens: Opens) -> None:
 async def test_ledger(opens: Opens, path: Path) -> None:
     """Gaps are opened, replaced and removed page by page, and how each ended is kept."""
     opened = LedgerChange(put=[Gap(2, 4, 100.0), Gap(6, 9, 100.0)])
-    filled = Settled(Outcome.FILLED, 3, 3, 100.0)
+    filled = Settled(Outcome.FILLED, 3, 3, 100.0, 101.5)
     split = LedgerChange([2], [Gap(2, 2, 100.0), Gap(4, 4, 100.0)], [filled])
-    given_up = Settled(Outcome.GIVEN_UP, 6, 9, 100.0)
+    given_up = Settled(Outcome.GIVEN_UP, 6, 9, 100.0, 700.0)
     async with opens() as store:
         await store.commit([page(ledger=opened, history=5), page(ledger=split, history=2)])
         assert (await store.begin()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0), Gap(6, 9, 100.0)]
         await store.commit([page(ledger=LedgerChange(removed=[6], settled=[given_up]))])
         assert (await store.begin()).gaps == [Gap(2, 2, 100.0), Gap(4, 4, 100.0)]
-    assert rows(path, "SELECT outcome, low, high, since FROM settled_gaps ORDER BY id") == [
-        ("filled", 3, 3, 100.0),
-        ("given_up", 6, 9, 100.0),
+    assert rows(path, "SELECT outcome, low, high, since, settled_at FROM settled_gaps") == [
+        ("filled", 3, 3, 100.0, 101_500),
+        ("given_up", 6, 9, 100.0, 700_000),
     ]
     assert rows(path, "SELECT missing_history FROM feed") == [(7,)]
 
@@ -247,7 +247,7 @@ async def test_large_commit(opens: Opens, path: Path) -> None:
     scans = many(1, 5_000, parcels=4_000)
     bad = [scan(number, ParcelId="?") for number in range(10_001, 15_001)]
     gaps = [Gap(number, number, 1.0) for number in range(20_000, 40_000, 2)]
-    ledger = LedgerChange(put=gaps, settled=[Settled(Outcome.FILLED, *gap) for gap in gaps])
+    ledger = LedgerChange(put=gaps, settled=[Settled(Outcome.FILLED, *gap, 2.0) for gap in gaps])
     result = page(*scans, *bad, ledger=ledger)
     async with opens() as store:
         receipt = await store.commit([result])

@@ -20,8 +20,10 @@ from scand.core.ledger import LedgerChange
 from scand.core.parcel import ORDERS, fold
 from scand.core.review import Outcome, Selection, refuse
 from scand.ports import PageResult
-from scand.store.moving import Moved, move_cursor
-from scand.store.opening import Identity, prepare
+from scand.store.commit import commit
+from scand.store.moving import Moved, move_cursor, rewind
+from scand.store.opening import Identity, connect, prepare
+from scand.store.pruning import prune_events
 from scand.store.reading import event_document, open_reader, parcel_document
 from scand.store.sqlite import open_store
 from scand.store.transaction import run
@@ -206,3 +208,31 @@ async def test_any_order_of_pages_gives_the_same_parcels(opens: Any, path: Path,
         result = verify(reader)
         assert [row.seq for row in reader.journal()] == list(range(1, 201))
     assert (result.ok, result.events) == (True, 200)
+
+
+def test_pruned_events_stay_known(path: Path) -> None:
+    """All may be pruned; the parcels hold, and what is served again is a duplicate."""
+    served = [scan(one) for one in ("b-2", "a-1", "c-3")]
+    with closing(connect(path)) as connection:
+        run(connection, commit([page(*served)], KEY, 1.0))
+        before = rows(path, "SELECT * FROM parcels")
+        assert run(connection, prune_events(9e9, 100, KEY)) == 3
+        assert rows(path, "SELECT count(*) FROM journal") == [(0,)]
+        again = run(connection, commit([page(*served, scan("a-0"))], KEY, 2.0))
+    assert (again.applied, again.duplicates, again.conflicts) == (1, 3, 0)
+    assert rows(path, "SELECT event_id FROM journal") == [("a-0",)]
+    with open_reader(path) as reader:
+        assert verify(reader).ok
+        assert verify(reader).pruned == 3
+    assert len(before) == len(rows(path, "SELECT * FROM parcels"))
+
+
+def test_a_feed_is_read_again_from_an_event_that_was_read(path: Path) -> None:
+    """The cursor is then that event, or nothing for the beginning; an unknown id is refused."""
+    served = [scan(one) for one in ("b-2", "a-1", "c-3")]
+    with closing(connect(path)) as connection:
+        run(connection, commit([page(*served)], KEY, 1.0))
+        assert run(connection, rewind("nobody", 2.0)) == Moved("c-3", "c-3")
+        assert run(connection, rewind("a-1", 2.0)) == Moved("c-3", "a-1")
+        assert run(connection, rewind("", 2.0)) == Moved("a-1", "")
+    assert rows(path, "SELECT action, now FROM audit") == [("rewind", "a-1"), ("rewind", "")]

@@ -57,7 +57,9 @@ def feed_of(rng: random.Random) -> list[PageResult]:
             scans.append(scan(low, ParcelId="?" * rng.choice((1, 9_000))))
         gap = Gap(low, low + 9, float(number))
         before = low - WIDTH
-        ledger = LedgerChange([before], [gap], [Settled(Outcome.FILLED, before, before + 9, 1.0)])
+        ledger = LedgerChange(
+            [before], [gap], [Settled(Outcome.FILLED, before, before + 9, 1.0, 2.0)]
+        )
         pages.append(page(*scans, cursor=low + WIDTH - 1, ledger=ledger, history=1))
     return pages
 
@@ -180,7 +182,7 @@ def test_power_cuts(tmp_path: Path, first: int) -> None:
             trial.go_through()
             outcomes += trial.outcomes
     assert outcomes.total() == CHUNK * CUTS
-    assert len(outcomes) == 3
+    assert outcomes.keys() >= {"not at all", "whole"}
 
 
 def statements_apart(connection: sqlite3.Connection, transaction: Transaction[Any]) -> Any:

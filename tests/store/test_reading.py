@@ -50,9 +50,9 @@ def test_summary_of_a_new_store(path: Path) -> None:
 def test_summary(path: Path) -> None:
     """The summary counts events, parcels, ids in gaps by their fate, and letters by reason."""
     settled = [
-        Settled(Outcome.FILLED, 3, 4, 1.0),
-        Settled(Outcome.FILLED, 8, 8, 1.0),
-        Settled(Outcome.GIVEN_UP, 5, 7, 1.0),
+        Settled(Outcome.FILLED, 3, 4, 1.0, 2.0),
+        Settled(Outcome.FILLED, 8, 8, 1.0, 2.0),
+        Settled(Outcome.GIVEN_UP, 5, 7, 1.0, 2.0),
     ]
     ledger = LedgerChange(put=[Gap(20, 29, 1.0), Gap(40, 40, 1.0)], settled=settled)
     bad = [scan(90, ParcelId="?"), scan(91, ParcelId="?"), scan(92, CreatedDateTimeUtc="?")]

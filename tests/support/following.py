@@ -62,8 +62,13 @@ class Run:
         self.coverage: Course[Any] = Coverage(Position(0, anchored=False), limit=LIMIT)
 
     @property
+    def news(self) -> list["Page"]:
+        """The pages that are not there only to note the head."""
+        return [page for page in self.pages if page.events or page.rejected or any(page.ledger)]
+
+    @property
     def ids(self) -> list[list[int]]:
-        return [[event.event_id for event in page.events] for page in self.pages]
+        return [[event.event_id for event in page.events] for page in self.news]
 
 
 HALT = Policies({Finding.RESET: "halt", Finding.RETENTION_GAP: "halt"}, POLL, 60.0)

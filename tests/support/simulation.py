@@ -1,6 +1,6 @@
 """The whole tree in simulated time: the simulator's API without a network, the store inline."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import trio
 
+from scand.actors.housekeeper import Chore
 from scand.feed.http import HttpFeed
 from scand.ports import Feed, Observer, Outcome, Request, Store
-from scand.runtime.daemon import Parts
+from scand.records import PageFetched, Record
+from scand.runtime.daemon import Parts, run_tree
 from scand.simulator import (
     Clock,
     DataFaults,
@@ -68,6 +70,7 @@ class Simulation:
         feed: Callable[[Feed], Feed] = lambda real: real,
         store: Callable[[SyncStore], Store] = lambda real: real,
         observer: Observer | None = None,
+        chores: Callable[[SyncStore], Sequence[Chore]] = lambda _: (),
         **options: Any,
     ) -> AsyncIterator[Parts]:
         """What `run_tree` takes; `feed` and `store` may wrap the real ones."""
@@ -76,6 +79,7 @@ class Simulation:
             async with client:
                 http = HttpFeed(client=client, url=URL, timeout=30.0, max_body=1 << 20)
                 heard = fan_out(self.recorder, observer) if observer else self.recorder
+                options["chores"] = chores(real)
                 yield Parts(self.config, feed(http), store(real), self.clock, heard, **options)
 
     def assert_equals_oracle(self) -> None:
@@ -103,3 +107,26 @@ class Wrapped:
         if answer is not None:
             answer = await answer
         return answer if answer is not None else await self._real.ask(request)
+
+
+async def settle(simulation: Simulation, patience: float = 900.0, **wraps: Any) -> None:
+    """Run the tree until everything has arrived, every gap is settled and nothing is new."""
+    recorder, world = simulation.recorder, simulation.world
+
+    async def watch(stopping: trio.Event) -> None:
+        with trio.fail_after(patience):
+            while not world.settled:  # noqa: ASYNC110 - simulated time
+                await trio.sleep(1.0)
+            before = len(recorder.records)
+            while not at_head(recorder.records[before:]):  # noqa: ASYNC110 - as above
+                await trio.sleep(1.0)
+        stopping.set()
+
+    def at_head(records: Sequence[Record]) -> bool:
+        pages = [record for record in records if isinstance(record, PageFetched)]
+        return bool(pages) and pages[-1].at_head and not pages[-1].gaps
+
+    async with simulation.parts(**wraps) as parts, trio.open_nursery() as nursery:
+        nursery.start_soon(watch, parts.stopping)
+        await run_tree(parts)
+        nursery.cancel_scope.cancel()

@@ -17,6 +17,7 @@ from scand.runtime.clock import WallClock
 from scand.store.commit import begin, commit
 from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.pruning import prune_events
 from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run
 from scand.store.trouble import explained
@@ -53,6 +54,10 @@ class SyncStore:
     async def prune_dead_letters(self, before: float, limit: int) -> int:
         """Remove letters that were closed `before` (seconds since 1970)."""
         return await self._run(prune_dead_letters(before, limit))
+
+    async def prune_events(self, before: float, limit: int) -> int:
+        """Remove events that were committed `before` (seconds since 1970) from the journal."""
+        return await self._run(prune_events(before, limit, self._key))
 
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with explained(self._path):

@@ -10,6 +10,7 @@ from scand.records import (
     Committed,
     FeedBetrayed,
     FetchFailed,
+    FoundLate,
     LettersReviewed,
     PageFetched,
     Pruned,
@@ -78,8 +79,16 @@ def test_the_status_shows_the_last_crash() -> None:
         "feed": {"name": "carrier", "url": "http://carrier.test"},
         "cursor": 9,
         "events": 9,
+        "pruned_events": 0,
         "parcels": 3,
         "last_event": None,
+        "completeness": {
+            "complete_up_to": 9,
+            "as_of": "2021-05-11T21:11:34.1506147Z",
+            **dict.fromkeys(("open_gaps", "open_gap_ids", "given_up_ids", "open_dead_letters"), 0),
+            **dict.fromkeys(("lost_ids", "skipped_ids"), 0),
+        },
+        "lateness": {"found": 0, "late_window": 600.0},
         "gaps": dict.fromkeys(
             ("open_ids", "filled_ids", "given_up_ids", "lost_ids", "skipped_ids", "history_ids"), 0
         ),
@@ -140,7 +149,8 @@ def test_every_record_is_understood() -> None:
     board, log = StatusBoard(Stopped()), LogObserver()
     commit = Committed(1, 2, 0, 0, 0, 0, 2, 0, 0, 0.1)
     letters = (LettersReviewed("replay", {"applied": 2}), Pruned("dead_letters", 3))
-    for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit, *letters):
+    others = (*letters, FoundLate(500.0, 600.0))
+    for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit, *others):
         board(record)
         log(record)
     kinds = set(Record.__args__)

@@ -63,14 +63,14 @@ def no_deduplication() -> AbstractContextManager[None]:
 @plant("I1")
 def parcels_forget() -> AbstractContextManager[None]:
     """A parcel is written without regard to what was known of it."""
-    return exchanged(commit, _read_parcels=lambda _: [])
+    return exchanged(commit, read_parcels=lambda _: [])
 
 
 @plant("I2")
 def gaps_live_in_memory() -> AbstractContextManager[None]:
     """New gaps are not written down."""
     real = commit._write_ledger
-    return exchanged(commit, _write_ledger=lambda change, at: real(change._replace(put=()), at))
+    return exchanged(commit, _write_ledger=lambda change: real(change._replace(put=())))
 
 
 @plant("I3")
