@@ -89,7 +89,7 @@ def _lateness(late: dict[str, Any]) -> list[str]:
     warning = (
         f"  WARNING     {late['near_edge']} of the last {late['found']} late ids were found after"
         f" more than {NEAR:.0%} of late_window, the last at {late['last_near_edge']}: make"
-        " feed.late_window longer"
+        " feed.late_window longer, or feed.limit larger where open gaps pile up"
     )
     return [found, warning]
 
