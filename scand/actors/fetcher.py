@@ -8,33 +8,20 @@ from typing import Any
 
 import trio
 
-from scand.actors.continuity import (
-    Policies,
-    Policy,
-    establish,
-    is_replaced,
-    react,
-    replaced_by,
-)
+from scand.actors.continuity import Policies, Policy, react
 from scand.actors.echo import Echo
 from scand.actors.isolation import isolate
 from scand.actors.messages import Page
-from scand.core.continuity import WITNESSES, Finding, Verdict, Witnesses, tell
-from scand.core.course import Ask, Course, Progress, Seen
-from scand.core.decode import Decoded
-from scand.core.event import EventId, Reason, ScanEvent
-from scand.core.head import find_head
+from scand.actors.proof import Betrayal, Proof, Standing
+from scand.actors.seeking import seek_head
+from scand.core.continuity import Finding, Verdict
+from scand.core.course import Ask, Course, Progress, Seen, seen_in
+from scand.core.event import Reason, ScanEvent
 from scand.core.instant import epoch_of
 from scand.core.lateness import EdgeWatch
 from scand.feed.reader import PageReader, Reading
-from scand.ports import Clock, Observer, Request, TooLarge, Unreadable
+from scand.ports import Clock, Observer, Request, Unreadable
 from scand.records import FeedBetrayed, FoundLate, PageFetched
-
-PROOF_EVERY = 30.0
-"""Seconds after which the feed has to prove again that it is the same."""
-
-HEAD_NOTED_EVERY = 60.0
-"""Seconds after which it is made durable that the head was reached, though nothing was new."""
 
 
 async def fetch(
@@ -97,13 +84,11 @@ class _Fetcher:
         self._poll_interval, self._policies = poll_interval, policies
         self._clock, self._time_of_day, self._observer = clock, time_of_day, observer
         self._until_caught_up = until_caught_up
-        self._witnesses = Witnesses(newest, WITNESSES if coverage.ordered else 0)
+        self._proof = Proof(reader, coverage, policies, newest, observer)
         self._echo = Echo()
         self._edge = EdgeWatch(coverage.late_window)
         self._sequence = 0
         self._due = trio.current_time()
-        self._proven_at = float("-inf")
-        self._believed_until = 0.0
         self._wary = False
         self.halted = ""
 
@@ -114,8 +99,11 @@ class _Fetcher:
         reading = await self._read(ask)
         if reading is None:
             return bool(self.halted)
-        seen, now = _seen(reading.decoded), trio.current_time()
-        if not await self._is_same_feed(ask, asked_at, seen, reading.decoded.events):
+        seen, now = seen_in(reading.decoded), trio.current_time()
+        standing = await self._proof.examine(ask, asked_at, seen, reading.decoded.events)
+        if isinstance(standing, Betrayal):
+            await self._tell(*standing)
+        if standing is not Standing.SAME:
             return bool(self.halted)
         progress = await self._absorb(ask, reading, seen)
         if progress.stuck:
@@ -133,7 +121,7 @@ class _Fetcher:
             if (ask := self._coverage.reread(now)) is not None:
                 return ask
             if (left := self._due - trio.current_time()) <= 0:
-                return self._coverage.advance(now, prove=self._is_stale())
+                return self._coverage.advance(now, prove=self._proof.is_stale)
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
     async def _read(self, ask: Ask[Any]) -> Reading | None:
@@ -181,7 +169,7 @@ class _Fetcher:
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
         if _is_broken(reading):
             self._coverage.pass_broken()
-        self._witnesses.note(reading.decoded.events)
+        self._proof.note(reading.decoded.events)
         self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
         page = self._echo.new_in(
             _page(self._sequence, ask, reading, progress),
@@ -194,70 +182,17 @@ class _Fetcher:
             self._observer(FoundLate(late, self._edge.late_window))
         return progress
 
-    async def _is_same_feed(
-        self, ask: Ask[Any], asked_at: float, seen: Seen[Any], events: Sequence[ScanEvent]
-    ) -> bool:
-        """Look into it if an event that proves it is missing, or another; do as the policy says."""
-        now, coverage = trio.current_time(), self._coverage
-        if ask.reread or now < self._believed_until:
-            return True
-        if not coverage.proves(ask):
-            return now - asked_at <= PROOF_EVERY  # after an outage, ask again for a proof
-        stale, self._proven_at = self._is_stale(), now
-        if await self._is_replaced(events):
-            verdict = await replaced_by(self._reader, coverage)
-        elif coverage.unproven and stale:
-            verdict = await self._establish(coverage.unproven)
-        elif coverage.misses_cursor(ask, seen):
-            verdict = await self._establish(coverage.cursor)
-            if verdict.finding is Finding.SAME:
-                coverage.learn_exclusive()
-        else:
-            return True
-        return await self._follows(verdict)
-
-    async def _is_replaced(self, events: Sequence[ScanEvent]) -> bool:
-        if not self._witnesses.contradicted(events):
-            return False
-        return await is_replaced(self._reader, self._coverage, self._witnesses, events)
-
-    async def _establish(self, event: EventId) -> Verdict:
-        return await establish(self._reader, self._coverage, event, self._policies)
-
-    def _is_stale(self) -> bool:
-        return trio.current_time() - self._proven_at > PROOF_EVERY
-
-    async def _follows(self, verdict: Verdict) -> bool:
-        """Whether the feed goes on as it was, after what was found out."""
-        aged = verdict.finding is Finding.RETENTION_GAP and self._coverage.knows(verdict.lowest)
-        if aged or verdict.finding is Finding.WITHDRAWN:  # nothing is lost with it
-            self._coverage.let_go()
-        if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
-            self._tell_of_empty(verdict)
-            self._believed_until = trio.current_time() + self._policies.halt_pause
-        policy = self._policies.by_finding.get(verdict.finding)
-        if aged or policy is None:
-            return True
-        await self._tell(verdict, policy)
-        return False
-
     async def _tell(self, verdict: Verdict, policy: Policy) -> None:
         """Say and record what became of the feed, and do what the policy says."""
         now = self._time_of_day(trio.current_time())
         told = (self._coverage, self._sequence, self._reader.decoder, now)
         page, said = react(verdict, policy, *told)
         if policy == "continue":
-            self._witnesses.forget()
+            self._proof.forget()
         self._observer(FeedBetrayed(verdict.finding.value, policy, said))
         await self._send(page)
         if policy == "halt":
             await self._halt(said)
-
-    def _tell_of_empty(self, verdict: Verdict) -> None:
-        if not self._coverage.empty:
-            said = tell(verdict, self._coverage.cursor)
-            self._observer(FeedBetrayed(verdict.finding.value, "continue", said))
-        self._coverage.note_empty()
 
     async def _halt(self, said: str) -> None:
         if self._until_caught_up:
@@ -270,41 +205,8 @@ class _Fetcher:
         self._sequence += 1
 
 
-async def seek_head(reader: PageReader) -> int:
-    """The greatest id of the feed, or 0 while it is empty."""
-    search = find_head()
-    question = next(search)
-    while True:
-        reading = await reader.read(Request(question, 1), may_be_idle=True)
-        try:
-            question = search.send(_least_from(question, reading))
-        except StopIteration as found:
-            head: int = found.value
-            return head
-
-
-def _least_from(question: int, reading: Reading | TooLarge | Unreadable) -> int | None:
-    """The least id that the answer shows; where it has no readable one, something is there."""
-    if not isinstance(reading, Reading):
-        return question
-    shown = _seen(reading.decoded)
-    ids = [seen for seen, _ in shown.ids if seen >= question]
-    return min(ids or [question] * shown.unreadable, default=None)
-
-
 def _is_broken(reading: Reading) -> bool:
     return any(item.reason is Reason.UNREADABLE for item in reading.decoded.rejected)
-
-
-def _seen(decoded: Decoded) -> Seen[Any]:
-    """The ids are of the kind that the decoder was made for, and the coverage as well."""
-    if not decoded.rejected:
-        return Seen([(event.event_id, event.created_at) for event in decoded.events])
-    located = [each for each in decoded.in_order() if each.event_id is not None]
-    dates = [each.created_at if isinstance(each, ScanEvent) else None for each in located]
-    ids = [each.event_id for each in located]
-    unreadable = {item.raw for item in decoded.rejected if item.event_id is None}
-    return Seen(list(zip(ids, dates, strict=True)), len(unreadable))
 
 
 def _page(sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any]) -> Page:

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Sequence, Sized
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from scand.core.continuity import Inquiry, Verdict
-from scand.core.event import EventId
+from scand.core.decode import Decoded
+from scand.core.event import EventId, ScanEvent
 from scand.core.instant import Instant
 from scand.core.ledger import LedgerChange
 
@@ -47,6 +48,17 @@ class Seen(NamedTuple, Generic[Id]):
 
     ids: Sequence[tuple[Id, Instant | None]]
     unreadable: int = 0
+
+
+def seen_in(decoded: Decoded) -> Seen[Any]:
+    """What a page showed; its ids are of the kind that it was decoded for."""
+    if not decoded.rejected:
+        return Seen([(event.event_id, event.created_at) for event in decoded.events])
+    located = [each for each in decoded.in_order() if each.event_id is not None]
+    dates = [each.created_at if isinstance(each, ScanEvent) else None for each in located]
+    ids = [each.event_id for each in located]
+    unreadable = {item.raw for item in decoded.rejected if item.event_id is None}
+    return Seen(list(zip(ids, dates, strict=True)), len(unreadable))
 
 
 class Progress(NamedTuple, Generic[Id]):

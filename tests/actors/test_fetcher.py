@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from scand.actors.fetcher import fetch, seek_head
+from scand.actors.fetcher import fetch
 from scand.actors.messages import Page
+from scand.actors.seeking import seek_head
 from scand.core.coverage import Coverage, Position
 from scand.ports import (
     Answered,
