@@ -92,9 +92,17 @@ class Bounds(NamedTuple):
 class Course(Protocol[Id]):
     """Says what to ask for, and what the answers mean. It neither waits nor reads a clock."""
 
-    cursor: Id
     empty: bool
-    inclusive: bool | None
+
+    @property
+    def cursor(self) -> Id:
+        """The event up to which the feed is covered."""
+        ...
+
+    @property
+    def inclusive(self) -> bool | None:
+        """Whether FromEventId is counted in; None while that is unknown."""
+        ...
 
     @property
     def ordered(self) -> bool:

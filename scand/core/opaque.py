@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 from scand.core.continuity import Finding, Inquiry, Question, Verdict
 from scand.core.course import Ask, Position, Progress, Seen
-from scand.core.coverage import BUSY_SHARE, FULL_PAGE
 from scand.core.ids import KINDS
 from scand.core.ledger import Gap, LedgerChange
+from scand.core.server import BUSY_SHARE, Server
 
 BEGINNING = ""
 """The cursor before the first event: FromEventId is left out."""
@@ -43,8 +43,7 @@ class OpaqueCourse:
     ) -> None:
         self.cursor = position.cursor
         self._answered = answered
-        self._max_limit = self._limit = limit
-        self._largest = 0  # elements of the largest page so far
+        self._server = Server(limit, known=True, said=True)
         self.empty = False
 
     @property
@@ -58,7 +57,7 @@ class OpaqueCourse:
 
     def may_be_idle(self, ask: Ask[str]) -> bool:
         """Whether "not found" can mean that nothing is there: an unknown id, or an empty feed."""
-        return bool(ask.from_id) or self._answered or self._largest > 0
+        return bool(ask.from_id) or self._answered or self._server.largest > 0
 
     def advance(
         self,
@@ -67,7 +66,7 @@ class OpaqueCourse:
         prove: bool = False,  # noqa: ARG002 - every answer proves
     ) -> Ask[str]:
         """The question that moves the cursor."""
-        return Ask(self.cursor, self._limit)
+        return Ask(self.cursor, self._server.limit)
 
     def reread(self, now: float) -> None:
         """There are no gaps to look at."""
@@ -78,8 +77,7 @@ class OpaqueCourse:
 
     def shrink(self) -> bool:
         """The answer was too large: ask for half as much. False when that is impossible."""
-        before, self._limit = self._limit, max(LEAST_LIMIT, self._limit // 2)
-        return self._limit < before
+        return self._server.halve(self._server.limit, LEAST_LIMIT)
 
     def absorb(
         self,
@@ -93,12 +91,12 @@ class OpaqueCourse:
         """Take an answer to `ask`."""
         fresh = [found for found, _ in seen.ids if found != ask.from_id]
         size = len({found for found, _ in seen.ids}) + seen.unreadable
-        self._limit = min(self._max_limit, self._limit + max(1, self._max_limit // 16))
-        self._largest = max(self._largest, size)
+        self._server.recover()
+        self._server.largest = max(self._server.largest, size)
         moved = bool(fresh) and self._follow(ask, seen, fresh[-1])
         self.empty &= not size
-        busy = size >= min(ask.limit, self._largest) * BUSY_SHARE
-        stuck = not fresh and seen.unreadable > 0 and size >= self._full(ask)
+        busy = size >= self._server.granted(ask.limit) * BUSY_SHARE
+        stuck = not fresh and seen.unreadable > 0 and size >= self._server.full(ask.limit)
         at_head = not fresh and not stuck
         return Progress(
             self.position, LedgerChange(), 0, at_head, ask_again=moved and busy, stuck=stuck
@@ -157,6 +155,3 @@ class OpaqueCourse:
         if self.empty:
             self.cursor = BEGINNING
         return False
-
-    def _full(self, ask: Ask[str]) -> int:
-        return min(ask.limit, max(self._largest, FULL_PAGE))

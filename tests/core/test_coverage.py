@@ -1,5 +1,6 @@
 """Coverage, followed against a carrier that is written independently of it: see `carrier`."""
 
+from functools import reduce
 from math import ceil
 from random import Random
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scand.core.continuity import Finding, Verdict
 from scand.core.coverage import Ask, Coverage, Position, Progress, Seen
 from scand.core.event import MAX_ID
 from scand.core.instant import instant_at
@@ -392,7 +394,7 @@ def test_a_feed_that_begins_anew_is_not_at_its_head() -> None:
     """After a reset, old holes are history, however lately the old feed was at its head."""
     coverage = at_cursor(7, late_window=WINDOW)
     assert answer(coverage).at_head
-    coverage.begin_anew(1, T0)
+    coverage.carry_on(Verdict(Finding.RESET, 1), T0)
     assert coverage.absorb(coverage.advance(), seen(1, 3, at=LONG_AGO), T0, T0).history == 1
 
 
@@ -445,7 +447,7 @@ def test_gaps_in_a_run_of_unreadable_events_come_to_an_end() -> None:
 def at_head(*gaps: Gap, inclusive: bool = True) -> Coverage:
     """Return a coverage that knows the server, which grants pages of 20."""
     coverage = at_cursor(50, *gaps, inclusive=inclusive)
-    coverage._largest = 20
+    coverage._server.largest = 20
     return coverage
 
 
@@ -486,17 +488,19 @@ def test_what_is_missing_takes_no_room() -> None:
     [
         ({}, 45),
         ({"_behind": True}, 51),
-        ({"_anchored": False}, 51),
-        ({"inclusive": None}, 50),
-        ({"_largest": 11}, 50),
-        ({"_limit": 11}, 50),
+        ({"_covered.anchored": False}, 51),
+        ({"_server.inclusive": None}, 50),
+        ({"_server.largest": 11}, 50),
+        ({"_server.limit": 11}, 50),
     ],
     ids=["at the head", "behind", "unanchored", "unknown server", "small pages", "small limit"],
 )
 def test_only_at_the_head_of_a_known_server(change: dict[str, Any], from_id: int) -> None:
     """Else the poll has another question, or no room."""
     coverage = at_head(Gap(45, 45, T0))
-    vars(coverage).update(change)
+    for name, value in change.items():
+        *owner, field = name.split(".")
+        setattr(reduce(getattr, owner, coverage), field, value)
     assert coverage.advance(T0 + 1).from_id == from_id
 
 

@@ -132,7 +132,7 @@ class Plan:
 
     @property
     def can_leap_far(self) -> bool:
-        """Whether pages are long enough to prove a leap: `coverage.FULL_PAGE`, or what is asked."""
+        """Whether pages are long enough to prove a leap: `server.FULL_PAGE`, or what is asked."""
         return self.page >= min(10, self.config.feed.limit)
 
     @property

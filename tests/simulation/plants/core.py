@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from scand.core import careful, coverage, decode, ledger, parcel
+from scand.core import careful, coverage, covered, decode, ledger, parcel
 from scand.core.event import Rejected
 from scand.ports import Clock
 from scand.runtime import daemon
@@ -54,7 +54,7 @@ def given_up_at_the_first_look() -> AbstractContextManager[None]:
 @plant("I2", "I3", "I9")
 def holes_are_history() -> AbstractContextManager[None]:
     """No hole is looked for."""
-    return exchanged(coverage.Coverage, _is_recent=lambda *_: False)
+    return exchanged(covered.Covered, _is_recent=lambda *_: False)
 
 
 @plant("I2", "I3", "I8", "I9")
