@@ -5,8 +5,38 @@ Actors import no logging, metrics or tracing library; they say what happened.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from scand.core.event import EventId
+
+
+class Answer(StrEnum):
+    """How one request ended."""
+
+    PAGE = "page"
+    NOTHING_NEW = "nothing_new"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEnded:
+    """A request was answered, or failed, after `seconds`; one that is cancelled is not told."""
+
+    answer: Answer
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRead:
+    """So many bytes of a body came over the wire, and are so many when decompressed."""
+
+    received: int
+    decompressed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +126,7 @@ class Committed:
     gaps_given_up: int
     seconds: float
     superseded: int = 0
+    gaps_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +171,9 @@ class Lifecycle:
 
 
 Record = (
-    PageFetched
+    RequestEnded
+    | BodyRead
+    | PageFetched
     | FetchFailed
     | FeedBetrayed
     | BreakerChanged

@@ -95,6 +95,7 @@ def _report(
             gaps_given_up=_ids(gap for gap in settled if gap.outcome is Outcome.GIVEN_UP),
             seconds=seconds,
             superseded=receipt.superseded,
+            gaps_lost=_ids(gap for gap in settled if gap.outcome is Outcome.LOST),
         )
     )
     rejected = chain(failed, chain.from_iterable(page.rejected for page in pages))

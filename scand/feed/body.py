@@ -6,6 +6,7 @@ network read (64 KiB) is the most that one request can occupy.
 """
 
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -14,6 +15,10 @@ import httpx
 from scand.ports import Failed, TooLarge
 
 _ZLIB_METHOD = 8  # the low half of the first byte of a zlib stream, RFC 1950
+
+
+Count = Callable[[int, int], None]
+"""Told how many bytes were read of a body, on the wire and decompressed."""
 
 
 class _Decoder(Protocol):
@@ -70,6 +75,9 @@ class _Body:
         if coding not in _CODINGS:
             self.fault = Failed("the body has a content encoding that was not asked for")
 
+    def tell(self, count: Count) -> None:
+        count(self._cap - self._wire_room, self._cap - self._room)
+
     def take(self, chunk: bytes) -> None:
         self._wire_room -= len(chunk)
         if self._wire_room < 0:
@@ -103,17 +111,17 @@ class _Body:
         self.fault = self.fault or fault
 
 
-async def read_whole(response: httpx.Response, cap: int) -> bytes | Failed | TooLarge:
+async def read_whole(response: httpx.Response, cap: int, count: Count) -> bytes | Failed | TooLarge:
     """Return the complete body, or what is wrong with it. Raises what httpx raises."""
     if _announced(response.headers) > cap:
         return TooLarge(f"the body is announced with more than {cap} bytes")
     body = _Body(response.headers, cap)
-    await _pour(response, body)
+    await _pour(response, body, count)
     body.end()
     return body.fault or body.content()
 
 
-async def read_beginning(response: httpx.Response, cap: int) -> bytes:
+async def read_beginning(response: httpx.Response, cap: int, count: Count) -> bytes:
     """Return what can be read of a body that is only to be quoted.
 
     A short one is read to its end, so that the connection stays usable. Faults of the network end
@@ -121,11 +129,11 @@ async def read_beginning(response: httpx.Response, cap: int) -> bytes:
     """
     body = _Body(response.headers, cap)
     with suppress(httpx.HTTPError):
-        await _pour(response, body)
+        await _pour(response, body, count)
     return body.content()
 
 
-async def _pour(response: httpx.Response, body: _Body) -> None:
+async def _pour(response: httpx.Response, body: _Body, count: Count) -> None:
     # Leaving httpx's nested generators half way would leave them to the garbage collector, which
     # trio warns about. So the connection is closed under them, and they come to their own end.
     try:
@@ -136,6 +144,8 @@ async def _pour(response: httpx.Response, body: _Body) -> None:
     except httpx.ReadError:
         if body.fault is None:
             raise
+    finally:
+        body.tell(count)
 
 
 def _announced(headers: httpx.Headers) -> int:

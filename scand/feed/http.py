@@ -20,7 +20,8 @@ from scand.feed.body import read_beginning, read_whole
 from scand.feed.credential import TokenFile
 from scand.feed.reasons import explain, quote
 from scand.feed.statuses import Reply, is_page, judge
-from scand.ports import Answered, Failed, Outcome, Refused, Request
+from scand.ports import Answered, Failed, Observer, Outcome, Refused, Request
+from scand.records import BodyRead
 
 _KEEP_ALIVE = 55.0  # seconds; the usual load balancer gives up after 60
 _EXCERPT = 64 * 1024  # bytes read of a body that is only to be quoted
@@ -84,6 +85,7 @@ class HttpFeed:
         timeout: float,
         max_body: int,
         token_file: Path | None = None,
+        observer: Observer = lambda _: None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._client = client
@@ -97,6 +99,7 @@ class HttpFeed:
         self._token_file = TokenFile(token_file) if token_file else None
         self._credential = f"the token in {str(token_file)!r}" if token_file else "no token"
         self._private = _private_parts(address)
+        self._observer = observer
         self._now = now
 
     async def ask(self, request: Request) -> Outcome:
@@ -120,7 +123,7 @@ class HttpFeed:
             if is_page(response):
                 with trio.fail_at(deadline):
                     return await self._page(response)
-            excerpt = await _excerpt(response, deadline)
+            excerpt = await self._excerpt(response, deadline)
         finally:
             await response.aclose()
         if response.status_code == HTTPStatus.UNAUTHORIZED and self._token_file:
@@ -138,16 +141,18 @@ class HttpFeed:
         )
 
     async def _page(self, response: httpx.Response) -> Outcome:
-        body = await read_whole(response, self._max_body)
+        body = await read_whole(response, self._max_body, self._count)
         if isinstance(body, bytes):
             return Answered(body) if body else Failed("HTTP 200 OK: the body is empty")
         return body
 
+    async def _excerpt(self, response: httpx.Response, deadline: float) -> bytes:
+        with trio.move_on_at(deadline):
+            return await read_beginning(response, _EXCERPT, self._count)
+        return b""
 
-async def _excerpt(response: httpx.Response, deadline: float) -> bytes:
-    with trio.move_on_at(deadline):
-        return await read_beginning(response, _EXCERPT)
-    return b""
+    def _count(self, received: int, decompressed: int) -> None:
+        self._observer(BodyRead(received, decompressed))
 
 
 class _Bearer(httpx.Auth):

@@ -39,7 +39,7 @@ from scand.ports import (
     TooLarge,
     Unreadable,
 )
-from scand.records import FetchFailed
+from scand.records import Answer, FetchFailed, RequestEnded
 
 POISON_AFTER = 3
 """Times the same undecodable page must come before it is taken for what the carrier means."""
@@ -120,6 +120,7 @@ class PageReader:
             if result is _EMPTY:
                 self._suspect.clear()
             permit.settle(verdict)
+            self._observer(RequestEnded(_answer(result), seconds))
             if not isinstance(result, tuple):
                 return result
             decoded, body = result
@@ -175,6 +176,21 @@ class Suspect:
     def clear(self) -> None:
         """A page decoded."""
         self._digest, self._times = b"", 0
+
+
+_ANSWERS: dict[type, Answer] = {
+    tuple: Answer.PAGE,
+    Unreadable: Answer.UNREADABLE,
+    TooLarge: Answer.TOO_LARGE,
+    Throttled: Answer.THROTTLED,
+    Refused: Answer.REFUSED,
+    NotFound: Answer.NOT_FOUND,
+    Failed: Answer.FAILED,
+}
+
+
+def _answer(result: _Page | Unreadable | Outcome) -> Answer:
+    return Answer.NOTHING_NEW if result is _EMPTY else _ANSWERS[type(result)]
 
 
 def _reason(outcome: Outcome) -> str:

@@ -1,13 +1,13 @@
 """What went wrong, in one short line for an operator and without a secret in it."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 import httpx
 
+from scand.core.secrets import redact
+
 _MAX_QUOTE = 80
 _MAX_DETAIL = 120
-_QUERY = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 # By class, the nearest in the order of inheritance; what the library says is added in brackets.
 _FAULTS: dict[type[BaseException], str] = {
@@ -41,7 +41,7 @@ def _printable(text: str, secrets: Iterable[str], limit: int) -> str:
     # Secrets go first: afterwards one of them might be cut in half and not be recognised.
     for secret in secrets:
         text = text.replace(secret, "***")
-    text = _QUERY.sub("?***", text)
+    text = redact(text)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

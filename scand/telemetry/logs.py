@@ -1,18 +1,20 @@
 """Logs: one line per thing that matters, for people on a console, as JSON for journald.
 
-They go to standard error, so that standard output carries a command's results alone.
+They go to standard error, so that standard output carries a command's results alone. What fails or
+is rejected again and again is folded into lines with a count: see `folding`.
 """
 
-import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Literal, TextIO
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import structlog
 
 from scand.ports import Observer
 from scand.records import (
+    BodyRead,
     BreakerChanged,
     ChildFailed,
     Committed,
@@ -26,18 +28,21 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    RequestEnded,
     StoreBlocked,
     StoreFreed,
 )
+from scand.telemetry.folding import Folding
+from scand.telemetry.lines import Lines, clean, listen_to_libraries, reaches_journal
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_logs(level: Level, style: Literal["auto", "console", "json"]) -> None:
-    """Set up structlog for the process. `auto` is JSON under systemd, else for people."""
+    """Set up structlog for the process. `auto` is JSON for journald, else for people."""
     if style == "auto":
-        style = "json" if "JOURNAL_STREAM" in os.environ else "console"
+        style = "json" if reaches_journal(sys.stderr) else "console"
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -47,26 +52,14 @@ def configure_logs(level: Level, style: Literal["auto", "console", "json"]) -> N
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            clean,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=lambda *_: _Lines(sys.stderr),
+        logger_factory=lambda *_: Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )
-
-
-class _Lines:
-    """Writes lines as long as it can: a full disk or a closed pipe must not stop the daemon."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def msg(self, line: str) -> None:
-        with suppress(OSError, ValueError):  # ValueError: the stream was closed
-            self._stream.write(line + "\n")
-            self._stream.flush()
-
-    debug = info = warning = error = msg
+    listen_to_libraries()
 
 
 _Taker = Callable[[Any], None]
@@ -75,11 +68,15 @@ _Taker = Callable[[Any], None]
 class LogObserver:
     """Writes records as log lines; says an unfamiliar kind of event only once."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        self._now, self._folding = now, Folding(now)
         self._known_oddities: set[str] = set()
         self._was_at_head = False
+        self._failing_since: float | None = None
         self._takers: dict[type[Record], _Taker] = {
+            RequestEnded: self._request,
+            BodyRead: self._body,
             PageFetched: self._page,
             FetchFailed: self._fetch_failed,
             FeedBetrayed: self._betrayed,
@@ -100,7 +97,32 @@ class LogObserver:
         """Log one record."""
         self._takers[type(record)](record)
 
+    def _fold(
+        self,
+        level: Level,
+        event: str,
+        counts: Mapping[str, int],
+        details: Mapping[str, object],
+        topic: str = "",
+    ) -> None:
+        """Say it now or later: `topic` tells apart what has the same name."""
+        say = partial(self._say, level, event)
+        self._folding.add((event, topic), say, counts, details)
+
+    def _say(self, level: Level, event: str, **fields: object) -> None:
+        getattr(self._log, level)(event, **fields)
+
+    def _request(self, record: RequestEnded) -> None:
+        seconds = round(record.seconds, 4)
+        self._log.debug("request.ended", answer=record.answer.value, seconds=seconds)
+
+    def _body(self, record: BodyRead) -> None:
+        sizes = {"received": record.received, "decompressed": record.decompressed}
+        self._log.debug("body.read", **sizes)
+
     def _page(self, record: PageFetched) -> None:
+        self._folding.settle()
+        self._recovered()
         self._log.debug(
             "page.fetched",
             asked_from=record.from_id,
@@ -115,21 +137,30 @@ class LogObserver:
         if not record.reread:
             self._was_at_head = record.at_head or (self._was_at_head and record.events <= _TRICKLE)
 
+    def _recovered(self) -> None:
+        since, self._failing_since = self._failing_since, None
+        if since is not None and (after := self._now() - since) >= OUTAGE:
+            self._log.info("feed.recovered", after=round(after, 1))
+
     def _fetch_failed(self, record: FetchFailed) -> None:
-        name, wait = _SNAKE[record.kind], round(record.wait, 2)
-        self._log.warning(f"feed.{name}", reason=record.reason, retry_in=wait)
+        if self._failing_since is None:
+            self._failing_since = self._now()
+        details = {"reason": record.reason, "retry_in": round(record.wait, 2)}
+        self._fold("warning", f"feed.{_SNAKE[record.kind]}", {"times": 1}, details)
 
     def _betrayed(self, record: FeedBetrayed) -> None:
-        say = self._log.error if record.policy == "halt" else self._log.warning
-        say(f"feed.{record.finding}", policy=record.policy, what=record.said)
+        level: Level = "error" if record.policy == "halt" else "warning"
+        details = {"policy": record.policy, "what": record.said}
+        self._fold(level, f"feed.{record.finding}", {"times": 1}, details, record.policy)
 
     def _breaker(self, record: BreakerChanged) -> None:
-        say = self._log.warning if record.new == "open" else self._log.info
+        level: Level = "warning" if record.new == "open" else "info"
         probe_in = round(record.reopens_in, 2)
-        say("breaker.changed", old=record.old, new=record.new, probe_in=probe_in)
+        details = {"old": record.old, "new": record.new, "probe_in": probe_in}
+        self._fold(level, "breaker.changed", {"times": 1}, details, record.new)
 
     def _rejected(self, record: EventsRejected) -> None:
-        self._log.warning("events.rejected", **record.reasons)
+        self._fold("warning", "events.rejected", record.reasons, {})
 
     def _reviewed(self, record: LettersReviewed) -> None:
         self._log.info(f"dead_letters.{record.action}", **record.outcomes)
@@ -147,15 +178,17 @@ class LogObserver:
             seconds=round(record.seconds, 4),
         )
         if record.superseded:
-            self._log.info("dead_letters.superseded", closed=record.superseded)
+            self._fold("info", "dead_letters.superseded", {"closed": record.superseded}, {})
         if record.gaps_given_up:
-            self._log.warning("gaps.given_up", ids=record.gaps_given_up)
+            self._fold("warning", "gaps.given_up", {"ids": record.gaps_given_up}, {})
 
     def _oddities(self, record: OddEvents) -> None:
         for oddity in record.oddities.keys() - self._known_oddities:
-            self._log.warning("event.unfamiliar", what=oddity)
             if len(self._known_oddities) < _MAX_ODDITIES:
                 self._known_oddities.add(oddity)
+                self._log.warning("event.unfamiliar", what=oddity)
+            else:
+                self._fold("warning", "event.unfamiliar", {"times": 1}, {"what": oddity})
 
     def _found_late(self, record: FoundLate) -> None:
         seconds = round(record.seconds, 1)
@@ -164,7 +197,10 @@ class LogObserver:
 
     def _blocked(self, record: StoreBlocked) -> None:
         if record.attempt.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time: it may last
-            self._log.error("store.blocked", reason=record.reason, retry_in=round(record.wait, 2))
+            wait = round(record.wait, 2)
+            self._log.error(
+                "store.blocked", reason=record.reason, retry_in=wait, times=record.attempt
+            )
 
     def _freed(self, record: StoreFreed) -> None:
         self._log.info("store.freed", after=round(record.seconds, 1))
@@ -175,11 +211,15 @@ class LogObserver:
 
     def _lifecycle(self, record: Lifecycle) -> None:
         self._was_at_head = False
+        self._folding.settle(ending=record.event == "stopped")
         self._log.info(f"scand.{record.event}", **record.details)
 
 
 _TRICKLE = 1000
 """Pages up to this size do not make the next arrival at the head news."""
+
+OUTAGE = 60.0
+"""Seconds of failures after which it is news that the feed answers again."""
 
 _MAX_ODDITIES = 10_000
 """Kinds remembered: a feed that invents kinds for ever must not fill the memory."""

@@ -11,6 +11,7 @@ from scand.config import Config
 from scand.core.event import EventId
 from scand.ports import Clock
 from scand.records import (
+    BodyRead,
     BreakerChanged,
     ChildFailed,
     Committed,
@@ -24,6 +25,7 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    RequestEnded,
     StoreBlocked,
     StoreFreed,
 )
@@ -56,6 +58,8 @@ class StatusBoard:
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
         self._takers: dict[type[Record], _Taker] = {
+            RequestEnded: self._request,
+            BodyRead: self._body,
             PageFetched: self._page,
             FetchFailed: self._fetch_failed,
             FeedBetrayed: self._betrayed,
@@ -103,6 +107,12 @@ class StatusBoard:
             "last_crash": self.last_crash,
         }
 
+    def _request(self, _: RequestEnded) -> None:
+        self.totals["requests"] += 1
+
+    def _body(self, record: BodyRead) -> None:
+        self.totals["bytes_received"] += record.received
+
     def _page(self, record: PageFetched) -> None:
         self.first_contact, self.waiting = True, ""
         self.totals["pages"] += 1
@@ -128,6 +138,7 @@ class StatusBoard:
             "milestones",
             "gaps_filled",
             "gaps_given_up",
+            "gaps_lost",
         ):
             self.totals[name] += getattr(record, name)
 
