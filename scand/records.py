@@ -62,6 +62,20 @@ class FetchFailed:
     reason: str
     wait: float
 
+    @property
+    def answer(self) -> Answer:
+        """The same kind, as requests are counted."""
+        return _ANSWERS[self.kind]
+
+
+_ANSWERS = {
+    "Throttled": Answer.THROTTLED,
+    "Refused": Answer.REFUSED,
+    "NotFound": Answer.NOT_FOUND,
+    "Failed": Answer.FAILED,
+    "TooLarge": Answer.TOO_LARGE,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FeedBetrayed:

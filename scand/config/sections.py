@@ -169,6 +169,12 @@ class Admin(Section):
     socket: Path | None = None
 
 
+class Metrics(Section):
+    """`[metrics]`"""
+
+    listen: Listen = ""
+
+
 class Logs(Section):
     """`[logs]`"""
 
@@ -189,6 +195,7 @@ class Config(BaseSettings):
     store: Store = Store()
     supervisor: Supervisor = Supervisor()
     admin: Admin = Admin()
+    metrics: Metrics = Metrics()
     logs: Logs = Logs()
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
     signals: SIGTERM, SIGINT -> stopping
     root
     ├── drain deadline                stopping -> the end, at the latest
-    ├── admin server, housekeeper (supervised, one_for_one: they never touch ingest)
+    ├── admin server, housekeeper, pulse (supervised, one_for_one: they never touch ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
@@ -12,7 +12,7 @@ A generation of ingest starts from the durable position, with fresh channels.
 """
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,6 +39,7 @@ from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
 from scand.ports import Clock, Feed, Observer, Store
 from scand.records import Lifecycle
+from scand.runtime.channels import Channels
 from scand.runtime.clock import SteadyClock
 from scand.runtime.components import (
     build_coverage,
@@ -49,19 +50,22 @@ from scand.runtime.components import (
     build_review,
     following,
 )
+from scand.runtime.doors import Service, build_admin, build_views
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
 from scand.runtime.letters import letter_changes
+from scand.runtime.pulse import Pulse
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
 from scand.store.lock import instance_lock
 from scand.store.opening import prepare
-from scand.store.reading import open_reader
 from scand.store.sqlite import SqliteStore, open_store
+from scand.telemetry.exposition import Exposition
 from scand.telemetry.logs import fan_out
-from scand.telemetry.status import StatusBoard, status_document
-from scand.web.admin import Changes, create_app, serve_admin
+from scand.telemetry.metrics import MetricsObserver
+from scand.telemetry.status import StatusBoard
+from scand.web.admin import Changes
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
 # fetcher's hands (1), the channel to the router (PAGES), the router's hands (1), a shard's channel
@@ -84,8 +88,6 @@ SERVICE_BACKOFF = (5.0, 600.0)
 STORE_BACKOFF = (0.5, 10.0)
 """The same for a store that is blocked: a disk is cheap to ask, and may be free at any time."""
 
-Service = Callable[[], Awaitable[None]]
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -101,6 +103,7 @@ class Parts:
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
     generations: Generations = field(default_factory=Generations)
+    channels: Channels = field(default_factory=Channels)
 
 
 async def run_daemon(
@@ -124,12 +127,15 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """The real feed, store and admin server, as configured."""
     path, feed = config.store.path, config.feed
-    board, generations = StatusBoard(clock), Generations()
+    board, metrics = StatusBoard(clock), MetricsObserver(clock)
+    generations, channels, pulse = Generations(), Channels(), Pulse()
+    exposition = Exposition(metrics.registry, board, channels.levels, path)
     with instance_lock(path):
         former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
-        told = fan_out(board, observer)
+        told = fan_out(board, metrics, observer)
+        views = build_views(config, board, pulse, exposition)
         async with open_store(path, feed.order) as store, open_client() as client:
             yield Parts(
                 config,
@@ -139,14 +145,19 @@ async def open_parts(
                     timeout=feed.timeout,
                     max_body=feed.max_body,
                     token_file=feed.token_file,
+                    observer=told,
                 ),
                 store,
                 clock,
                 told,
-                build_admin(config, board, build_changes(config, store, generations, told)),
+                {
+                    **build_admin(config, views, build_changes(config, store, generations, told)),
+                    "pulse": pulse.beat,
+                },
                 build_chores(config, store),
                 stopping=stopping,
                 generations=generations,
+                channels=channels,
             )
 
 
@@ -197,6 +208,7 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
     to_router, pages = trio.open_memory_channel[Page](PAGES)
     to_writer, results = trio.open_memory_channel[Folded](RESULTS_PER_SHARD * shards)
     slices = [trio.open_memory_channel[Slice](SLICES) for _ in range(shards)]
+    parts.channels.know(pages=[pages], slices=[mine for _, mine in slices], results=[results])
     halted = ""
 
     async def follow() -> None:
@@ -253,20 +265,3 @@ def build_changes(
 
     letters = letter_changes(store, build_review(config), observer)
     return {"cursor": cursor, "rewind": rewind, **letters}
-
-
-def build_admin(config: Config, board: StatusBoard, changes: Changes) -> Mapping[str, Service]:
-    """The admin server's doors by name, each on its own: a port in use leaves the socket open.
-
-    Changes are for the socket, which its mode protects.
-    """
-
-    def document() -> dict[str, Any]:
-        with open_reader(config.store.path) as reader:
-            return status_document(reader, board, config)
-
-    local = create_app(board, document, changes)
-    doors = {"admin_socket": partial(serve_admin, local, config.admin_socket)}
-    if config.admin.listen:
-        doors["admin"] = partial(serve_admin, create_app(board, document), config.admin.listen)
-    return doors

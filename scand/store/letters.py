@@ -77,12 +77,16 @@ class DeadLetters:
             return DeadLetter(fields, raw, [_named(_TOLD, row) for row in told])
         return None
 
+    def open_by_reason(self) -> dict[str, int]:
+        """How many are open, by reason."""
+        return dict(self._rows(_REASONS))
+
     def summary(self) -> dict[str, Any]:
         """How many there are in each state, why they are open, and how many were removed."""
         counted: dict[str, int] = dict(self._rows(_STATES))
         ((pruned,),) = self._rows("SELECT pruned_dead_letters FROM feed")
         states = {state.value: counted.get(state.value, 0) for state in State}
-        return {**states, "by_reason": dict(self._rows(_REASONS)), "pruned": pruned}
+        return {**states, "by_reason": self.open_by_reason(), "pruned": pruned}
 
 
 def _named(names: Iterable[str], row: Iterable[Any]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class LogObserver:
         if self._failing_since is None:
             self._failing_since = self._now()
         details = {"reason": record.reason, "retry_in": round(record.wait, 2)}
-        self._fold("warning", f"feed.{_SNAKE[record.kind]}", {"times": 1}, details)
+        self._fold("warning", f"feed.{record.answer.value}", {"times": 1}, details)
 
     def _betrayed(self, record: FeedBetrayed) -> None:
         level: Level = "error" if record.policy == "halt" else "warning"
@@ -223,14 +223,6 @@ OUTAGE = 60.0
 
 _MAX_ODDITIES = 10_000
 """Kinds remembered: a feed that invents kinds for ever must not fill the memory."""
-
-_SNAKE = {
-    "Throttled": "throttled",
-    "Refused": "refused",
-    "NotFound": "not_found",
-    "Failed": "failed",
-    "TooLarge": "too_large",
-}
 
 
 def fan_out(*observers: Observer) -> Observer:

@@ -37,11 +37,12 @@ _Taker = Callable[[Any], None]
 
 @dataclass
 class StatusBoard:
-    """Adds records up. `lag` is in seconds, 0 at the head."""
+    """Adds records up. `lag` is in seconds, 0 at the head; what is read is not `committed` yet."""
 
     clock: Clock
     started_at: float = 0.0
     cursor: EventId = 0
+    committed: EventId | None = None
     at_head: bool = False
     first_contact: bool = False
     waiting: str = "first contact"
@@ -91,6 +92,13 @@ class StatusBoard:
             return 0.0
         return None if self.newest is None else max(0.0, self.clock.now() - self.newest)
 
+    def readiness(self) -> dict[str, str]:
+        """What is missing before anybody can rely on the daemon, of the store and of the feed."""
+        return {
+            "store": self.store_waiting,
+            "feed": "" if self.first_contact else self.waiting,
+        }
+
     def document(self) -> dict[str, Any]:
         """The `daemon` part of the status document."""
         return {
@@ -129,6 +137,7 @@ class StatusBoard:
 
     def _commit(self, record: Committed) -> None:
         self.totals["commits"] += 1
+        self.committed = record.cursor
         for name in (
             "applied",
             "duplicates",
@@ -188,7 +197,7 @@ class StatusBoard:
     def _lifecycle(self, record: Lifecycle) -> None:
         cursor = record.details.get("cursor")
         if isinstance(cursor, EventId):
-            self.cursor = cursor
+            self.cursor = self.committed = cursor
 
 
 _POLICIES = {"reset": "feed.on_reset", "retention_gap": "feed.on_retention_gap"}

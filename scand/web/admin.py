@@ -2,19 +2,22 @@
 
 | path | answers |
 | --- | --- |
-| `/livez` | 200 while the event loop turns |
-| `/readyz` | 200 after first contact with the carrier, else 503; both with a reason |
+| `/livez` | 200 while the supervisor turns, else 503 |
+| `/readyz` | 200 when the store can be used and the carrier has answered once, else 503 |
+| `/metrics` | what Prometheus scrapes |
 | `/api/status` | the document of `scand status --json` |
 | `POST /api/cursor` | moves the cursor, as `scand cursor set` |
 | `POST /api/rewind` | moves it back, as `scand rewind` |
 | `POST /api/dead-letters/replay` | tries letters again, as `scand dead-letters replay` |
 | `POST /api/dead-letters/discard` | gives letters up, as `scand dead-letters discard` |
 
-What changes something is for the Unix socket only.
+The first two say of everything they look at that it is `ok`, or what is wrong with it. What changes
+something is for the Unix socket only.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +27,11 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from scand.core.errors import ScandError
-from scand.telemetry.status import StatusBoard
+from scand.telemetry.exposition import CONTENT_TYPE
 
 Change = Callable[[Any], Awaitable[dict[str, Any]]]
 Changes = Mapping[str, Change]
@@ -37,35 +40,66 @@ Changes = Mapping[str, Change]
 Summary = Callable[[], dict[str, Any]]
 """The status document; blocks while it reads the store."""
 
+Checks = Callable[[], Mapping[str, str]]
+"""What is wrong, by what was looked at; nothing where all is well."""
 
-def create_app(board: StatusBoard, summary: Summary, changes: Changes | None = None) -> Starlette:
+Text = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True)
+class Views:
+    """What can be seen of the daemon."""
+
+    alive: Checks
+    ready: Checks
+    metrics: Text
+    summary: Summary
+
+
+def create_app(views: Views, changes: Changes | None = None) -> Starlette:
     """The admin server as an ASGI app. `changes`, by name, are for those who may make them."""
-
-    async def livez(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    async def readyz(_: Request) -> JSONResponse:
-        if board.first_contact:
-            return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "not ready", "reason": board.waiting}, status_code=503)
-
-    async def status(_: Request) -> JSONResponse:
-        try:
-            return JSONResponse(await trio.to_thread.run_sync(summary))
-        except ScandError as error:  # the store, as its reader finds it
-            return JSONResponse({"error": str(error)}, status_code=503)
-
     routes = [
-        Route("/livez", livez, methods=["GET"]),
-        Route("/readyz", readyz, methods=["GET"]),
-        Route("/api/status", status, methods=["GET"]),
+        _get("/livez", partial(_health, views.alive, "not alive")),
+        _get("/readyz", partial(_health, views.ready, "not ready")),
+        _get("/metrics", partial(_metrics, views.metrics)),
+        _get("/api/status", partial(_status, views.summary)),
     ]
     for name, make in (changes or {}).items():
         routes.append(Route(f"/api/{name}", partial(_change, make), methods=["POST"]))
     return Starlette(routes=routes)
 
 
-async def _change(make: Change, request: Request) -> JSONResponse:
+def create_metrics_app(metrics: Text) -> Starlette:
+    """The metrics alone, for an address of their own."""
+    return Starlette(routes=[_get("/metrics", partial(_metrics, metrics))])
+
+
+def _get(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, answer, methods=["GET"])
+
+
+async def _health(checks: Checks, otherwise: str, _: Request) -> Response:
+    found = checks()
+    troubles = [trouble for trouble in found.values() if trouble]
+    said = {"checks": {name: trouble or "ok" for name, trouble in found.items()}}
+    if not troubles:
+        return JSONResponse({"status": "ok", **said})
+    reason = "; ".join(troubles)
+    return JSONResponse({"status": otherwise, "reason": reason, **said}, status_code=503)
+
+
+async def _metrics(text: Text, _: Request) -> Response:
+    return Response(await text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _status(summary: Summary, _: Request) -> Response:
+    try:
+        return JSONResponse(await trio.to_thread.run_sync(summary))
+    except ScandError as error:  # the store, as its reader finds it
+        return JSONResponse({"error": str(error)}, status_code=503)
+
+
+async def _change(make: Change, request: Request) -> Response:
     try:
         return JSONResponse(await make(await request.json()))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -74,8 +108,8 @@ async def _change(make: Change, request: Request) -> JSONResponse:
         return JSONResponse({"error": str(error)}, status_code=503)
 
 
-async def serve_admin(app: Starlette, door: str | Path) -> None:
-    """Serve on host:port, or on a Unix socket (mode 0660), until cancelled."""
+async def serve_admin(app: Starlette, door: str | Path, setting: str) -> None:
+    """Serve on host:port, or on a Unix socket (mode 0660), as `setting` says, until cancelled."""
     config = Config()
     # a socket left behind is replaced; anything else in its place is an error
     config.bind = [f"unix:{door}" if isinstance(door, Path) else door]
@@ -86,7 +120,6 @@ async def serve_admin(app: Starlette, door: str | Path) -> None:
     try:
         await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
     except* OSError as group:
-        setting = "admin.socket" if isinstance(door, Path) else "admin.listen"
         raise OSError(f"{door} cannot be served ({_cause(group)}); see {setting}") from None
     finally:
         if isinstance(door, Path) and door.is_socket():  # noqa: ASYNC240 - local and quick

@@ -1,0 +1,140 @@
+"""The metrics that are read when they are asked for: each a row of name, meaning and value.
+
+A value that is not known is left out, rather than given as something else.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from scand import __version__
+from scand.core.event import EventId, Reason
+from scand.store.figures import Figures
+from scand.telemetry.status import StatusBoard
+
+
+class Level(NamedTuple):
+    """How many messages wait in a channel, and how many can."""
+
+    waiting: int
+    capacity: float
+
+
+Levels = Callable[[], Mapping[str, Sequence[Level]]]
+"""The channels by name, those of the shards in their order; none while ingest does not run."""
+
+CHANNELS = ("pages", "slices", "results")
+
+
+def live(board: StatusBoard) -> Iterator[Metric]:
+    """What the daemon knows."""
+    build = {"version": __version__, "python": platform.python_version()}
+    yield _labelled("scand_build_info", "Which scand, on which Python: always 1.", [(build, 1)])
+    yield _gauge("scand_start_timestamp_seconds", "When scand was started.", board.started_at)
+    yield _gauge("scand_at_head", "1 if the last page read was the feed's head.", board.at_head)
+    yield _gauge(
+        "scand_lag_seconds",
+        "0 at the head; behind, the age of the newest event read; in an outage, how long ago"
+        " the head was seen.",
+        board.lag,
+    )
+    yield _gauge(
+        "scand_lag_events",
+        "Ids read and not committed yet. Only at the head: behind, nobody knows how far it is.",
+        _distance(board) if board.at_head else None,
+    )
+    yield _gauge(
+        "scand_head_event_id",
+        "The greatest EventId followed; behind, the head is further. Integer ids only.",
+        _number(board.cursor),
+    )
+    yield _gauge(
+        "scand_cursor_event_id",
+        "The EventId up to which all is committed. Integer ids only.",
+        _number(board.committed),
+    )
+
+
+def channels(levels: Mapping[str, Sequence[Level]]) -> Iterator[Metric]:
+    """How full the channels between the actors are."""
+    sums = {name: [sum(each) for each in zip(*levels[name], strict=True)] for name in levels}
+    yield _labelled(
+        "scand_channel_messages",
+        "Messages that wait in a channel: pages, or parts of them.",
+        [({"channel": name}, waiting) for name, (waiting, _) in sums.items()],
+    )
+    yield _labelled(
+        "scand_channel_capacity_messages",
+        "How many messages can wait there.",
+        [({"channel": name}, capacity) for name, (_, capacity) in sums.items()],
+    )
+    yield _labelled(
+        "scand_shard_slices",
+        "Slices of pages that wait for a processor.",
+        [
+            ({"shard": str(shard)}, level.waiting)
+            for shard, level in enumerate(levels.get("slices", ()))
+        ],
+    )
+
+
+def stored(figures: Figures | None) -> Iterator[Metric]:
+    """What the store says; nothing before it could be read."""
+    if figures is None:
+        return
+    yield _gauge(
+        "scand_store_read_timestamp_seconds",
+        "When these figures were read from the store: those from here on.",
+        figures.read_at,
+    )
+    yield _gauge(
+        "scand_complete_up_to_event_id",
+        "Up to here every id is applied, a dead letter, or given up. Integer ids only.",
+        _number(figures.complete_up_to),
+    )
+    yield _gauge("scand_open_gaps", "Ranges of missing ids that are looked for.", figures.open_gaps)
+    yield _gauge("scand_open_gap_ids", "Ids in these ranges.", figures.open_gap_ids)
+    yield _counter(
+        "scand_missing_history_ids",
+        "Ids that were missing from before the window, and are not looked for.",
+        figures.missing_history,
+    )
+    yield _labelled(
+        "scand_open_dead_letters",
+        "Dead letters that somebody has to deal with, by reason.",
+        [({"reason": reason}, figures.open_letters.get(reason, 0)) for reason in Reason],
+    )
+    yield _counter("scand_journal_rows", "Rows ever written to the journal.", figures.journal_rows)
+    yield _gauge(
+        "scand_store_size_bytes", "Of the database and its log on disk.", figures.size_bytes
+    )
+    yield _gauge(
+        "scand_store_free_bytes", "What the disk has room for beside them.", figures.free_bytes
+    )
+
+
+def _gauge(name: str, meaning: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(name, meaning, value)
+
+
+def _counter(name: str, meaning: str, value: float) -> Metric:
+    return CounterMetricFamily(name, meaning, value)
+
+
+def _labelled(name: str, meaning: str, values: Iterable[tuple[Mapping[str, str], float]]) -> Metric:
+    family = GaugeMetricFamily(name, meaning)
+    for labels, value in values:
+        family.add_sample(name, dict(labels), value)
+    return family
+
+
+def _distance(board: StatusBoard) -> int | None:
+    read, committed = _number(board.cursor), _number(board.committed)
+    return None if read is None or committed is None else max(read - committed, 0)
+
+
+def _number(event_id: EventId | None) -> int | None:
+    """Text would make a series of each id."""
+    return event_id if isinstance(event_id, int) else None

@@ -1,0 +1,146 @@
+"""Metrics: takes records, counts. What is read at the moment of a scrape is in `exposition`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from scand.ports import Clock
+from scand.records import (
+    BodyRead,
+    BreakerChanged,
+    ChildFailed,
+    Committed,
+    EventsRejected,
+    FeedBetrayed,
+    FetchFailed,
+    LettersReviewed,
+    Lifecycle,
+    OddEvents,
+    PageFetched,
+    Pruned,
+    Record,
+    RequestEnded,
+    StoreBlocked,
+    StoreFreed,
+)
+from scand.telemetry.instruments import (
+    EVENT_OUTCOMES,
+    SETTLED,
+    EventInstruments,
+    FeedInstruments,
+    StoreInstruments,
+    Workshop,
+)
+
+_Taker = Callable[[Any], None]
+
+
+class MetricsObserver:
+    """Counts records on a registry of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        shop = Workshop(self.registry)
+        self._feed, self._events = FeedInstruments(shop), EventInstruments(shop)
+        self._store = StoreInstruments(shop)
+        self._feed.last_page.set(clock.now())
+        self._feed.breaker_state.labels("closed").set(1)
+        self._takers: dict[type[Record], _Taker] = {
+            RequestEnded: self._request,
+            BodyRead: self._body,
+            PageFetched: self._page,
+            FetchFailed: self._fetch_failed,
+            FeedBetrayed: self._betrayed,
+            BreakerChanged: self._breaker,
+            EventsRejected: self._rejected,
+            LettersReviewed: self._reviewed,
+            Pruned: self._pruned,
+            OddEvents: self._odd,
+            Committed: self._commit,
+            StoreBlocked: self._blocked,
+            StoreFreed: self._freed,
+            ChildFailed: self._crashed,
+            Lifecycle: self._lifecycle,
+        }
+
+    def __call__(self, record: Record) -> None:
+        """Take one record."""
+        self._takers[type(record)](record)
+
+    def _request(self, record: RequestEnded) -> None:
+        self._feed.requests.labels(record.answer).inc()
+        self._feed.request_seconds.observe(record.seconds)
+
+    def _body(self, record: BodyRead) -> None:
+        self._feed.received.inc(record.received)
+        self._feed.decompressed.inc(record.decompressed)
+
+    def _page(self, record: PageFetched) -> None:
+        self._feed.pages.labels("reread" if record.reread else "fresh").inc()
+        self._events.fetched.inc(record.events)
+        if not record.reread:
+            self._feed.last_page.set(self._clock.now())
+            self._feed.halted.set(0)
+
+    def _fetch_failed(self, record: FetchFailed) -> None:
+        self._wait(record.answer, record.wait)
+
+    def _betrayed(self, record: FeedBetrayed) -> None:
+        self._feed.findings.labels(record.finding).inc()
+        self._feed.halted.set(record.policy == "halt")
+
+    def _breaker(self, record: BreakerChanged) -> None:
+        self._feed.breaker_state.labels(record.old).set(0)
+        self._feed.breaker_state.labels(record.new).set(1)
+        self._feed.breaker_transitions.labels(record.new).inc()
+        if record.new == "open":
+            self._wait("breaker", record.reopens_in)
+
+    def _rejected(self, record: EventsRejected) -> None:
+        for reason, count in record.reasons.items():
+            self._events.dead_letters.labels(reason).inc(count)
+
+    def _reviewed(self, record: LettersReviewed) -> None:
+        for outcome, count in record.outcomes.items():
+            self._events.reviewed.labels(record.action, outcome).inc(count)
+
+    def _pruned(self, record: Pruned) -> None:
+        self._store.pruned.labels(record.what).inc(record.rows)
+
+    def _odd(self, record: OddEvents) -> None:
+        self._events.odd.inc(sum(record.oddities.values()))
+
+    def _commit(self, record: Committed) -> None:
+        rejected = record.dead_letters - record.conflicts  # these are letters, too
+        outcomes = (record.applied, record.duplicates, record.conflicts, rejected)
+        for outcome, count in zip(EVENT_OUTCOMES, outcomes, strict=True):
+            self._events.events.labels(outcome).inc(count)
+        settled = (record.gaps_filled, record.gaps_given_up, record.gaps_lost)
+        for outcome, count in zip(SETTLED, settled, strict=True):
+            self._events.gap_ids.labels(outcome).inc(count)
+        self._events.milestones.inc(record.milestones)
+        self._events.superseded.inc(record.superseded)
+        self._store.commit_seconds.observe(record.seconds)
+        self._store.commit_events.observe(sum(outcomes))
+        self._store.commit_pages.observe(record.pages)
+
+    def _blocked(self, record: StoreBlocked) -> None:
+        self._store.blocked.set(1)
+        self._wait("store", record.wait)
+
+    def _freed(self, record: StoreFreed) -> None:
+        self._store.blocked.set(0)
+        self._store.blocked_seconds.inc(record.seconds)
+
+    def _crashed(self, record: ChildFailed) -> None:
+        self._store.restarts.labels(record.child).inc()
+        self._wait("restart", record.wait)
+
+    def _lifecycle(self, record: Lifecycle) -> None:
+        """What it tells is read from the board."""
+
+    def _wait(self, reason: str, seconds: float) -> None:
+        self._feed.waits.labels(reason).inc()
+        self._feed.wait_seconds.labels(reason).inc(seconds)
