@@ -58,6 +58,7 @@ from scand.runtime.pulse import Pulse
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
+from scand.store.figures import read_figures
 from scand.store.lock import instance_lock
 from scand.store.opening import prepare
 from scand.store.sqlite import SqliteStore, open_store
@@ -129,7 +130,8 @@ async def open_parts(
     path, feed = config.store.path, config.feed
     board, metrics = StatusBoard(clock), MetricsObserver(clock)
     generations, channels, pulse = Generations(), Channels(), Pulse()
-    exposition = Exposition(metrics.registry, board, channels.levels, path)
+    figures = partial(read_figures, path, feed.late_window)
+    exposition = Exposition(metrics.registry, board, channels.levels, figures)
     with instance_lock(path):
         former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
         if former is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from scand.core.event import EventId
 from scand.core.instant import instant_at
 from scand.core.lateness import is_near, measure
 
@@ -29,7 +30,7 @@ def completeness(query: Query, now: float) -> dict[str, Any]:
     ((cursor, lowest, gaps, ids, dead),) = query(_COVERED)
     settled: dict[str, int] = dict(query(_SETTLED))
     return {
-        "complete_up_to": cursor if None in {cursor, lowest} else min(lowest - 1, cursor),
+        "complete_up_to": complete_up_to(cursor, lowest),
         "open_gaps": gaps,
         "open_gap_ids": ids,
         "given_up_ids": settled.get("given_up", 0),
@@ -38,6 +39,13 @@ def completeness(query: Query, now: float) -> dict[str, Any]:
         "open_dead_letters": dead,
         "as_of": instant_at(now),
     }
+
+
+def complete_up_to(cursor: EventId | None, lowest_gap: int | None) -> EventId | None:
+    """The id that everything is known up to; None in a new store. Opaque ids have no gaps."""
+    if isinstance(cursor, int) and lowest_gap is not None:
+        return min(lowest_gap - 1, cursor)
+    return cursor
 
 
 def stamp(query: Query, now: float) -> dict[str, Any]:

@@ -7,7 +7,6 @@ read, and says when that was.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 
 import trio
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from scand.core.errors import ScandError
-from scand.store.figures import Figures, read_figures
+from scand.store.figures import Figures
 from scand.telemetry.families import Levels, channels, live, stored
 from scand.telemetry.status import StatusBoard
 
@@ -30,12 +29,16 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
 class Exposition:
-    """Makes the text of `/metrics`."""
+    """Makes the text of `/metrics`; `read` reads the store, and blocks."""
 
     def __init__(
-        self, registry: CollectorRegistry, board: StatusBoard, levels: Levels, store: Path
+        self,
+        registry: CollectorRegistry,
+        board: StatusBoard,
+        levels: Levels,
+        read: Callable[[], Figures],
     ) -> None:
-        self._registry, self._store = registry, store
+        self._registry, self._figures_now = registry, read
         self._figures: Figures | None = None
         self._read_at = float("-inf")
         self._making, self._reading = trio.CapacityLimiter(1), trio.CapacityLimiter(1)
@@ -60,7 +63,7 @@ class Exposition:
 
     def _read(self) -> None:
         try:
-            self._figures = read_figures(self._store)
+            self._figures = self._figures_now()
         except (ScandError, OSError):
             return  # the figures that there are say how old they are
 

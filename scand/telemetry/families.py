@@ -106,6 +106,11 @@ def stored(figures: Figures | None) -> Iterator[Metric]:
         "Dead letters that somebody has to deal with, by reason.",
         [({"reason": reason}, figures.open_letters.get(reason, 0)) for reason in Reason],
     )
+    yield _labelled(
+        "scand_lateness_seconds",
+        "How late ids were found, of the last 10,000: p50, p99 and max. None without late ids.",
+        [({"rank": rank}, late) for rank, late in figures.late.items() if late is not None],
+    )
     yield _counter("scand_journal_rows", "Rows ever written to the journal.", figures.journal_rows)
     yield _gauge(
         "scand_store_size_bytes", "Of the database and its log on disk.", figures.size_bytes

@@ -149,6 +149,9 @@ class EventInstruments:
             action=ACTIONS,
             outcome=ReviewOutcome,
         )
+        self.late_warnings = shop.counter(
+            "scand_late_warnings", "Times that a late id was found near the end of late_window."
+        )
         self.gap_ids = shop.counter(
             "scand_settled_gap_ids",
             "Ids that were missing and are looked for no more, by why.",

@@ -14,6 +14,7 @@ from scand.records import (
     EventsRejected,
     FeedBetrayed,
     FetchFailed,
+    FoundLate,
     LettersReviewed,
     Lifecycle,
     OddEvents,
@@ -59,6 +60,7 @@ class MetricsObserver:
             Pruned: self._pruned,
             OddEvents: self._odd,
             Committed: self._commit,
+            FoundLate: self._late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
             ChildFailed: self._crashed,
@@ -125,6 +127,9 @@ class MetricsObserver:
         self._store.commit_seconds.observe(record.seconds)
         self._store.commit_events.observe(sum(outcomes))
         self._store.commit_pages.observe(record.pages)
+
+    def _late(self, _: FoundLate) -> None:
+        self._events.late_warnings.inc()
 
     def _blocked(self, record: StoreBlocked) -> None:
         self._store.blocked.set(1)
