@@ -44,7 +44,7 @@ class Exposition:
         self._making, self._reading = trio.CapacityLimiter(1), trio.CapacityLimiter(1)
         registry.register(_Collector(lambda: live(board)))
         registry.register(_Collector(lambda: channels(levels())))
-        registry.register(_Collector(lambda: stored(self._figures)))
+        registry.register(_Collector(lambda: stored(self._figures, board.started_at)))
         ProcessCollector(registry=registry)
 
     async def text(self) -> bytes:

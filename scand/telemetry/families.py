@@ -80,15 +80,15 @@ def channels(levels: Mapping[str, Sequence[Level]]) -> Iterator[Metric]:
     )
 
 
-def stored(figures: Figures | None) -> Iterator[Metric]:
-    """What the store says; nothing before it could be read."""
-    if figures is None:
-        return
+def stored(figures: Figures | None, started_at: float) -> Iterator[Metric]:
+    """What the store says; but for how old that is, nothing before it could be read."""
     yield _gauge(
         "scand_store_read_timestamp_seconds",
-        "When these figures were read from the store: those from here on.",
-        figures.read_at,
+        "When the figures that follow were read from the store; at first, the start.",
+        figures.read_at if figures else started_at,
     )
+    if figures is None:
+        return
     yield _gauge(
         "scand_complete_up_to_event_id",
         "Up to here every id is applied, a dead letter, or given up. Integer ids only.",
