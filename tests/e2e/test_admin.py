@@ -13,13 +13,9 @@ import pytest
 from scand.simulator import WorldPlan
 from tests.support.processes import Running, Setup
 from tests.support.server import Watched, carrier, served
+from tests.support.sockets import free_port
 
 DOCUMENT = {"cursor", "lag_seconds", "gaps", "breaker", "shards", "sinks", "dead_letters"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
