@@ -42,12 +42,12 @@ def live(board: StatusBoard) -> Iterator[Metric]:
     )
     yield _gauge(
         "scand_lag_events",
-        "Ids read and not committed yet. Only at the head: behind, nobody knows how far it is.",
-        _distance(board) if board.at_head else None,
+        "Ids read and not committed yet: behind, the least that it can be. Integer ids only.",
+        _distance(board),
     )
     yield _gauge(
         "scand_head_event_id",
-        "The greatest EventId followed; behind, the head is further. Integer ids only.",
+        "The greatest EventId read; behind, the feed's head is further. Integer ids only.",
         _number(board.cursor),
     )
     yield _gauge(
