@@ -75,8 +75,8 @@ class LogObserver:
         self._was_at_head = False
         self._failing_since: float | None = None
         self._takers: dict[type[Record], _Taker] = {
-            RequestEnded: self._request,
-            BodyRead: self._body,
+            RequestEnded: self._counted,
+            BodyRead: self._counted,
             PageFetched: self._page,
             FetchFailed: self._fetch_failed,
             FeedBetrayed: self._betrayed,
@@ -112,13 +112,8 @@ class LogObserver:
     def _say(self, level: Level, event: str, **fields: object) -> None:
         getattr(self._log, level)(event, **fields)
 
-    def _request(self, record: RequestEnded) -> None:
-        seconds = round(record.seconds, 4)
-        self._log.debug("request.ended", answer=record.answer.value, seconds=seconds)
-
-    def _body(self, record: BodyRead) -> None:
-        sizes = {"received": record.received, "decompressed": record.decompressed}
-        self._log.debug("body.read", **sizes)
+    def _counted(self, record: RequestEnded | BodyRead) -> None:
+        """What came of it is told: a page, or a failure. Metrics have the rest."""
 
     def _page(self, record: PageFetched) -> None:
         self._folding.settle()
