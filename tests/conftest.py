@@ -17,8 +17,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in needing]
 
 
-def pytest_report_header() -> str | None:
-    """Say what is left out, and how to change that."""
-    if shutil.which(TOOL):
-        return None
-    return f"{TOOL} is not installed: tests that need it are left out; apt-get install prometheus"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and how to change that."""
+    left_out = [
+        item
+        for item in terminalreporter.stats.get("deselected", ())
+        if item.get_closest_marker(TOOL)
+    ]
+    if left_out:
+        terminalreporter.write_line(
+            f"{TOOL} is not there, so {len(left_out)} tests were left out:"
+            " `apt-get install prometheus` brings it"
+        )
