@@ -3,7 +3,7 @@
     signals: SIGTERM, SIGINT -> stopping
     root
     ├── drain deadline                stopping -> the end, at the latest
-    ├── admin server, housekeeper, pulse (supervised, one_for_one: they never touch ingest)
+    ├── admin server, housekeeper, heartbeat (supervised, one_for_one: they never touch ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
@@ -53,8 +53,8 @@ from scand.runtime.components import (
 from scand.runtime.doors import Service, build_admin, build_views
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
+from scand.runtime.heartbeat import Heartbeat
 from scand.runtime.letters import letter_changes
-from scand.runtime.pulse import Pulse
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
@@ -129,7 +129,7 @@ async def open_parts(
     """The real feed, store and admin server, as configured."""
     path, feed = config.store.path, config.feed
     board, metrics = StatusBoard(clock), MetricsObserver(clock)
-    generations, channels, pulse = Generations(), Channels(), Pulse()
+    generations, channels, heartbeat = Generations(), Channels(), Heartbeat()
     figures = partial(read_figures, path, feed.late_window)
     exposition = Exposition(metrics.registry, board, channels.levels, figures)
     with instance_lock(path):
@@ -137,7 +137,7 @@ async def open_parts(
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
         told = fan_out(board, metrics, observer)
-        views = build_views(config, board, pulse, exposition)
+        views = build_views(config, board, heartbeat, exposition)
         async with open_store(path, feed.order) as store, open_client() as client:
             yield Parts(
                 config,
@@ -154,7 +154,7 @@ async def open_parts(
                 told,
                 {
                     **build_admin(config, views, build_changes(config, store, generations, told)),
-                    "pulse": pulse.beat,
+                    "heartbeat": heartbeat.beat,
                 },
                 build_chores(config, store),
                 stopping=stopping,

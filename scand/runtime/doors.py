@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from scand.config import Config
-from scand.runtime.pulse import Pulse
+from scand.runtime.heartbeat import Heartbeat
 from scand.store.reading import open_reader
 from scand.telemetry.exposition import Exposition
 from scand.telemetry.status import StatusBoard, status_document
@@ -14,7 +14,9 @@ from scand.web.admin import Changes, Views, create_app, create_metrics_app, serv
 Service = Callable[[], Awaitable[None]]
 
 
-def build_views(config: Config, board: StatusBoard, pulse: Pulse, exposition: Exposition) -> Views:
+def build_views(
+    config: Config, board: StatusBoard, heartbeat: Heartbeat, exposition: Exposition
+) -> Views:
     """What can be seen of the daemon from outside."""
 
     def document() -> dict[str, Any]:
@@ -22,7 +24,7 @@ def build_views(config: Config, board: StatusBoard, pulse: Pulse, exposition: Ex
             return status_document(reader, board, config)
 
     def alive() -> dict[str, str]:
-        return {"supervisor": pulse.trouble()}
+        return {"supervisor": heartbeat.trouble()}
 
     return Views(alive, board.readiness, exposition.text, document)
 

@@ -11,7 +11,7 @@ STANDSTILL = 10.0
 """Seconds without one after which something is wrong."""
 
 
-class Pulse:
+class Heartbeat:
     """Begins to be felt when it is made; make it inside a trio run."""
 
     def __init__(self) -> None:
