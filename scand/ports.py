@@ -77,14 +77,17 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A whole body that is no page, again and again: something in it breaks it. Never from a Feed.
+    """A whole body that no reader makes sense of, again and again. Never from a Feed.
 
-    `begun` is when it was asked for, on trio's clock.
+    `mark` tells its damage from others, see `core.tolerant`; `is_page`: it begins as a page of
+    events; `begun` is when it was asked for, on trio's clock.
     """
 
     reason: str
     body: bytes
     begun: float
+    mark: bytes
+    is_page: bool
 
 
 Outcome = Answered | NothingNew | NotFound | Throttled | Refused | Failed | TooLarge

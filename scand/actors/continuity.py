@@ -26,6 +26,7 @@ from scand.feed.reader import PageReader, Reading
 from scand.ports import Request, TooLarge, Unreadable
 
 Policy = Literal["halt", "continue"]
+PoisonPolicy = Literal["isolate", "halt"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Policies:
     by_finding: Mapping[Finding, Policy]
     pause: float
     halt_pause: float
-    on_poison: Literal["isolate", "halt"] = "isolate"
+    on_poison: PoisonPolicy = "isolate"
 
 
 async def establish(
@@ -85,12 +86,12 @@ async def replaced_by(reader: PageReader, coverage: Course[Any]) -> Verdict:
 
 
 async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
-    question = next(inquiry)
+    question, least = next(inquiry), reader.decoder.kind.least_limit
     while True:
         request = Request(question.from_id, question.limit)
         reading = await reader.read(request, may_be_idle=True)
-        if isinstance(reading, TooLarge):
-            question = question._replace(limit=1)
+        if isinstance(reading, TooLarge | Unreadable) and question.limit > least:
+            question = question._replace(limit=least)
             continue
         ids, unreadable = _ids(reading)
         if unreadable and question.near:
@@ -102,9 +103,9 @@ async def _interview(reader: PageReader, inquiry: Inquiry) -> Verdict:
             return verdict
 
 
-def _ids(reading: Reading | Unreadable) -> tuple[list[EventId], bool]:
+def _ids(reading: Reading | TooLarge | Unreadable) -> tuple[list[EventId], bool]:
     """The ids of a page, and whether it has elements without."""
-    if isinstance(reading, Unreadable):
+    if not isinstance(reading, Reading):
         return [], True
     ids = [each.event_id for each in reading.decoded.in_order()]
     return [each for each in ids if each is not None], None in ids

@@ -4,19 +4,21 @@ Behind, it asks again at once; at the head, every `poll_interval`; in between it
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import trio
 
 from scand.actors.continuity import Policies, Policy, react
 from scand.actors.echo import Echo
-from scand.actors.isolation import isolate
+from scand.actors.isolation import Counting, Isolator, Narrowing
 from scand.actors.messages import Page
 from scand.actors.proof import Betrayal, Proof, Standing
 from scand.actors.seeking import seek_head
 from scand.core.continuity import Finding, Verdict
 from scand.core.course import Ask, Course, Progress, Seen, seen_in
-from scand.core.event import Reason, ScanEvent
+from scand.core.coverage import Coverage
+from scand.core.event import ScanEvent
 from scand.core.instant import epoch_of
 from scand.core.lateness import EdgeWatch
 from scand.feed.reader import PageReader, Reading
@@ -89,8 +91,15 @@ class _Fetcher:
         self._edge = EdgeWatch(coverage.late_window)
         self._sequence = 0
         self._due = trio.current_time()
-        self._wary = False
+        self._isolator = self._build_isolator()
         self.halted = ""
+
+    def _build_isolator(self) -> Isolator:
+        reader, coverage, observer = self._reader, self._coverage, self._observer
+        if not isinstance(coverage, Coverage):
+            return Narrowing(reader, coverage, observer)
+        policy, time_of_day = self._policies.on_poison, self._time_of_day
+        return Counting(reader, coverage, policy, time_of_day, observer, self._take)
 
     async def step(self) -> bool:
         """Ask, and send on what is new. Whether the head is reached and nothing else is wanted."""
@@ -125,50 +134,37 @@ class _Fetcher:
             await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
 
     async def _read(self, ask: Ask[Any]) -> Reading | None:
-        """The answer, or None where something smaller is to be asked first."""
+        """The answer, or None where something else is to be asked first."""
         reading = await self._reader.read(
             Request(ask.from_id, ask.limit),
             may_be_idle=self._coverage.may_be_idle(ask),
-            wary=self._wary,
+            purpose=self._isolator.purpose(),
         )
         if isinstance(reading, Reading):
-            self._wary &= ask.limit == 1
             return reading
         if isinstance(reading, Unreadable):
-            return await self._isolate(ask, reading)
-        self._coverage.shrink()
+            await self._isolate(ask, reading)
+        else:
+            self._coverage.shrink()
         return None
 
-    async def _isolate(self, ask: Ask[Any], broken: Unreadable) -> Reading | None:
-        """Ask for less and less, until the event that breaks the page is alone and can be found."""
-        place = ask.from_id or "the beginning"
-        said = f"the page from {place} on cannot be read: {broken.reason}"
-        if self._policies.on_poison == "halt":
-            await self._give_up(said)
-            return None
-        self._wary = True
-        if ask.limit > self._reader.decoder.kind.least_limit:
-            self._coverage.shrink()
-            return None
-        bounds = self._coverage.bounds(ask)
-        reading = bounds and await isolate(self._reader, ask, broken, bounds)
-        if reading is None:
-            await self._give_up(said)
-            return None
-        (letter,) = reading.decoded.rejected
-        found = f"event {letter.event_id} breaks every page it is in: {broken.reason}"
-        self._observer(FeedBetrayed("poison", "isolate", found))
-        return reading
+    async def _isolate(self, ask: Ask[Any], unreadable: Unreadable) -> None:
+        """Get round what makes a page unreadable, or halt before it."""
+        measure = await self._isolator.isolate(ask, unreadable)
+        if not ask.reread:
+            self._due = trio.current_time()
+        if measure is not None and measure.page is not None:
+            await self._send(replace(measure.page, sequence=self._sequence))
+        if measure is not None and measure.halt:
+            await self._halt(measure.halt)
 
-    async def _give_up(self, said: str) -> None:
-        self._observer(FeedBetrayed("poison", "halt", said))
-        await self._halt(said)
+    async def _take(self, ask: Ask[Any], reading: Reading) -> None:
+        """Take a page that was come upon on the way."""
+        await self._absorb(ask, reading, seen_in(reading.decoded))
 
     async def _absorb(self, ask: Ask[Any], reading: Reading, seen: Seen[Any]) -> Progress[Any]:
         begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
-        if _is_broken(reading):
-            self._coverage.pass_broken()
         self._proof.note(reading.decoded.events)
         self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
         page = self._echo.new_in(
@@ -203,10 +199,6 @@ class _Fetcher:
     async def _send(self, page: Page) -> None:
         await self._pages.send(page)
         self._sequence += 1
-
-
-def _is_broken(reading: Reading) -> bool:
-    return any(item.reason is Reason.UNREADABLE for item in reading.decoded.rejected)
 
 
 def _page(sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any]) -> Page:

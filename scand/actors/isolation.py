@@ -1,38 +1,169 @@
-"""What the fetcher does with a page that cannot be read: finds the event that breaks it."""
+"""What the fetcher does about a page that cannot be read, not even event by event."""
 
-from scand.core.course import Ask, Bounds
-from scand.core.decode import Body, Decoded, Decoder
-from scand.core.event import Reason, Rejected
-from scand.core.isolation import locate
-from scand.feed.reader import PageReader, Reading
-from scand.ports import Request, Unreadable
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
-MAX_RAW = 64 << 10
-"""Bytes kept of a body that cannot be read."""
+import trio
 
+from scand.actors.continuity import PoisonPolicy
+from scand.actors.messages import Page
+from scand.actors.searching import Search, Take
+from scand.core.continuity import Incident
+from scand.core.course import Ask, Course, Position
+from scand.core.coverage import Coverage
+from scand.core.decode import Body
+from scand.core.event import EventId
+from scand.core.isolation import Ending, Found, letter_for, tell
+from scand.core.ledger import LedgerChange
+from scand.feed.reader import PageReader, Purpose
+from scand.ports import Observer, Unreadable
+from scand.records import FeedBetrayed
 
-async def isolate(
-    reader: PageReader, ask: Ask[int], broken: Unreadable, bounds: Bounds
-) -> Reading | None:
-    """The answer to a question for one event, as it would be if only its id could be read.
-
-    None where the answer is the same from all ids in reach: it is not the events that break it.
-    """
-    search = locate(ask.from_id, bounds.reach)
-    question = next(search)
-    while True:
-        reading = await reader.read(Request(question, 1), may_be_idle=True, wary=True)
-        same = isinstance(reading, Unreadable) and reading.body == broken.body
-        try:
-            question = search.send(same)
-        except StopIteration as found:
-            if found.value is None:
-                return None
-            event_id = max(found.value + bounds.exclusive, bounds.least)
-            return _reading(broken, event_id, reader.decoder)
+MAX_BROKEN = 10_000
+"""Broken events remembered: one that is forgotten is told again when a look at gaps meets it."""
 
 
-def _reading(broken: Unreadable, event_id: int, decoder: Decoder) -> Reading:
-    detail = f"the page breaks at this event: {broken.reason}"
-    letter = Rejected(Reason.UNREADABLE, detail, broken.body[:MAX_RAW], event_id)
-    return Reading(Decoded([], [letter], (0,)), Body(b"", decoder), broken.begun, 0.0)
+class Measure(NamedTuple):
+    """What is to be done: a page that makes it durable, and why to halt, if that is to be done."""
+
+    page: Page | None
+    halt: str = ""
+
+
+class Isolator(Protocol):
+    """Knows what to do about pages that cannot be read, one after the other."""
+
+    def purpose(self) -> Purpose:
+        """How to look at the next page. Asked once a page."""
+        ...
+
+    async def isolate(self, ask: Ask[Any], page: Unreadable) -> Measure | None:
+        """Find out why the answer to `ask` cannot be read: what is to be done, if anything is."""
+        ...
+
+
+class Narrowing:
+    """Where ids cannot be counted: asks for less, until only the event that breaks it is new."""
+
+    def __init__(self, reader: PageReader, course: Course[str], observer: Observer) -> None:
+        self._reader, self._course, self._observer = reader, course, observer
+        self._purpose = Purpose.FOLLOWING
+
+    def purpose(self) -> Purpose:
+        """On the way down, one look at each page is enough; before it halts, it is made sure."""
+        purpose, self._purpose = self._purpose, Purpose.FOLLOWING
+        return purpose
+
+    async def isolate(self, ask: Ask[str], page: Unreadable) -> Measure | None:
+        """Ask for less, or halt."""
+        least = self._reader.decoder.kind.least_limit
+        if ask.limit <= least:
+            return _give_up(ask.from_id or "the beginning", page, self._observer)
+        self._course.shrink()
+        if ask.limit // 2 > least:
+            self._purpose = Purpose.SEARCHING
+        return None
+
+
+class Counting:
+    """Where ids are numbers: finds the event by its place, sets it aside and goes on behind it."""
+
+    def __init__(
+        self,
+        reader: PageReader,
+        coverage: Coverage,
+        policy: PoisonPolicy,
+        time_of_day: Callable[[float], float],
+        observer: Observer,
+        take: Take,
+    ) -> None:
+        self._reader, self._coverage, self._policy = reader, coverage, policy
+        self._time_of_day, self._observer, self._take = time_of_day, observer, take
+        self._broken: set[int] = set()
+        self._expects_more = False
+
+    def purpose(self) -> Purpose:
+        """Broken events seldom come alone: one look at the next page is enough."""
+        expects, self._expects_more = self._expects_more, False
+        return Purpose.SEARCHING if expects else Purpose.FOLLOWING
+
+    async def isolate(self, ask: Ask[int], page: Unreadable) -> Measure | None:
+        """Search for the event, and set it aside."""
+        if ask.near:  # what is new is read first, and the gaps are looked at by themselves
+            self._coverage.shrink()
+            return None
+        search = Search(self._reader, self._coverage, ask, self._take)
+        ending = await search.run()
+        if ask.reread:
+            self._coverage.owe(search.questions)
+        if isinstance(ending, Found):
+            return self._set_aside(ending, ask, page.begun, search.questions)
+        if ending is Ending.EVERYWHERE and page.is_page:
+            return _give_up(ask.from_id, page, self._observer)
+        if ending is Ending.CURSOR and self._coverage.position.anchored:
+            self._coverage.let_go()
+        elif ending is Ending.READ and search.taken and not ask.reread:
+            self._coverage.shrink()  # a carrier that cuts long pages would cut the next one too
+        else:
+            self._reader.rest(page.reason)
+        return None
+
+    def _set_aside(self, found: Found, ask: Ask[int], asked_at: float, questions: int) -> Measure:
+        # looks at gaps never halt: the cursor is beyond them already
+        policy = "isolate" if ask.reread else self._policy
+        known, said = self._knows(found, ask), tell(found)
+        if not known:
+            self._observer(FeedBetrayed("poison", policy, f"{said}; found by {questions} requests"))
+        if policy == "halt":
+            cursor = self._coverage.cursor
+            incident = Incident("poison", cursor, cursor, f"{said}; halt")
+            return Measure(self._page(found, incident=incident), said)
+        self._remember(found)
+        begun, now = self._time_of_day(asked_at), self._time_of_day(trio.current_time())
+        if ask.reread:
+            change, history = self._coverage.look_past(found.low, found.last, begun), 0
+        else:
+            change, history = self._coverage.go_round(found.last, now)
+        return Measure(self._page(found, change, history, known=known))
+
+    def _page(
+        self,
+        found: Found,
+        change: LedgerChange | None = None,
+        history: int = 0,
+        incident: Incident | None = None,
+        *,
+        known: bool = False,
+    ) -> Page:
+        """What makes it durable; its number is the fetcher's to give."""
+        coverage, quiet = self._coverage, known or incident is not None
+        position: Position[Any] = coverage.position
+        return Page(
+            sequence=0,
+            events=[],
+            rejected=[] if quiet else [letter_for(found, exact=coverage.inclusive is not None)],
+            asked_from=max(found.last - (coverage.inclusive is False), 0),
+            body=Body(b"", self._reader.decoder),
+            position=position,
+            ledger=change or LedgerChange(),
+            history=history,
+            incident=incident,
+        )
+
+    def _knows(self, found: Found, ask: Ask[int]) -> bool:
+        """Whether a look at gaps met what was found before, or was read before it broke."""
+        looked_for = self._coverage.ledger.holds(found.last)
+        return ask.reread and (found.last in self._broken or not looked_for)
+
+    def _remember(self, found: Found) -> None:
+        self._expects_more = True
+        if len(self._broken) >= MAX_BROKEN:
+            self._broken.clear()
+        self._broken.add(found.last)
+
+
+def _give_up(place: EventId, page: Unreadable, observer: Observer) -> Measure:
+    """No event can be told to be at fault."""
+    said = f"the page from {place} on cannot be read: {page.reason}"
+    observer(FeedBetrayed("poison", "halt", said))
+    return Measure(None, said)

@@ -83,10 +83,12 @@ class Answer:
         `empty`: the feed is known to have no events now.
         """
         least = self._ask.from_id + (not self._server.inclusive)
-        if not self.size and self._covered.anchored and not empty:  # contradicts the cursor
+        covered = self._covered
+        known = covered.cursor if covered.anchored else covered.before
+        if not self.size and known >= least and not empty:  # contradicts what was seen
             return least, least - 1
         if not self.size:
-            return least, self._covered.cursor
+            return least, covered.cursor
         greatest = [0, *self.ids][bisect_right(self.ids, top)]
         return least, min(top, max(greatest, self.reached))
 

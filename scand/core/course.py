@@ -77,18 +77,6 @@ class Progress(NamedTuple, Generic[Id]):
     stuck: bool = False
 
 
-class Bounds(NamedTuple):
-    """Where an event may be whose id is to be found by asking.
-
-    `least` is the least id that it can have, beyond what is known of the feed; it is looked for up
-    to `reach` ids on; `exclusive` says that FromEventId is left out.
-    """
-
-    least: int
-    reach: int
-    exclusive: bool
-
-
 class Course(Protocol[Id]):
     """Says what to ask for, and what the answers mean. It neither waits nor reads a clock."""
 
@@ -157,14 +145,6 @@ class Course(Protocol[Id]):
         self, ask: Ask[Id], seen: Seen[Id], begun: float, now: float, *, today: float | None = None
     ) -> Progress[Id]:
         """Take an answer to `ask`, requested at `begun` and read at `now`."""
-        ...
-
-    def bounds(self, ask: Ask[Id]) -> Bounds | None:
-        """Where the first event of an answer may be, if it can be looked for at all."""
-        ...
-
-    def pass_broken(self) -> None:
-        """The cursor's event breaks its pages: it proves nothing, and is not to be asked for."""
         ...
 
     def proves(self, ask: Ask[Id]) -> bool:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 from scand.core.answer import Answer
 from scand.core.continuity import Finding, Inquiry, Verdict, inquire
-from scand.core.course import Ask, Bounds, Position, Progress, Seen
+from scand.core.course import Ask, Position, Progress, Seen
 from scand.core.covered import FIRST, Covered, Span
 from scand.core.event import MAX_ID
 from scand.core.ledger import Gap, GapLedger, LedgerChange
@@ -134,14 +134,9 @@ class Coverage:
         """The event that proves the feed is gone, and the feed is the same."""
         self._covered.let_go()
 
-    def pass_broken(self) -> None:
-        """The cursor's event breaks its pages: it proves nothing, and is not to be asked for."""
-        self._covered.anchored, self._passes = False, True
-
-    def bounds(self, ask: Ask[int]) -> Bounds:
-        """Where the first event of an answer may be."""
-        least = ask.from_id if ask.reread else self.cursor + 1
-        return Bounds(least, self.max_id_jump, exclusive=self.inclusive is False)
+    def learn_manners(self, *, inclusive: bool) -> None:
+        """Events were asked for one by one to find out."""
+        self._server.inclusive = inclusive
 
     def learn_exclusive(self) -> None:
         """The cursor's event is there, but left out where it is asked for."""
@@ -184,6 +179,25 @@ class Coverage:
             return True
         self._reread_credit += self._asked.reread  # it has not had its answer yet
         return self._server.halve(self._asked.limit)
+
+    def owe(self, questions: int) -> None:
+        """So many more were asked to look at gaps: the next looks wait until they are made up."""
+        self._reread_credit -= questions
+
+    def go_round(self, last: int, now: float) -> tuple[LedgerChange, int]:
+        """The event `last`, the next one, cannot be read: go on behind it, and look for it again.
+
+        Also how many ids before it are history.
+        """
+        self._passes = True
+        history = self._covered.go_round(last, now)
+        return self.ledger.take_change(), history
+
+    def look_past(self, low: int, last: int, begun: float) -> LedgerChange:
+        """A look at gaps from `low` on, begun at `begun`, has shown only that `last` is there."""
+        self.ledger.split(last)
+        self.ledger.looked(low, min(last, self.cursor), begun)
+        return self.ledger.take_change()
 
     def absorb(
         self,

@@ -93,6 +93,19 @@ class Covered:
         self.cursor, self.anchored, self.high = reached, False, max(reached, self.high)
         return True
 
+    def go_round(self, last: int, now: float) -> int:
+        """Go on behind an event that cannot be read; what is missing before it, it may hide.
+
+        That is looked for, however old it is; but what is missing before a feed's first event is
+        history, which is counted.
+        """
+        history = 0
+        if not (self.anchored or self.before):
+            history = max(last - 1 - max(self.cursor, self.high), 0)
+            self.high += history
+        self.step_over(last, now)
+        return history
+
     def _account_for_holes(self, fresh: Sequence[Found], previous: int, span: Span) -> int:
         recent = self._is_recent(fresh, span)
         history = 0

@@ -3,7 +3,7 @@
     ScandError
     ├── OperatorError    something an operator can put right; carries a hint that says how
     │   ├── ConfigurationError    the configuration: exit status 2, never restarted
-    │   ├── FeedHaltedError       the feed is not what it was, and a policy says to halt
+    │   ├── FeedHaltedError       the feed is not what it was or should be; a policy says to halt
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
     │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
     ├── RolledBackError      ours: a transaction failed, and left no trace
@@ -34,7 +34,7 @@ class ConfigurationError(OperatorError):
 
 
 class FeedHaltedError(OperatorError):
-    """The feed was reset, or has lost events, and nobody has decided what that means."""
+    """The feed was reset, has lost events, or serves what cannot be read; and somebody decides."""
 
 
 class StoreError(OperatorError):

@@ -1,4 +1,4 @@
-"""The tolerant reader: splits a page that no JSON parser takes into its events.
+"""The framing of a page: splits one that no JSON parser takes into its events.
 
 A JSON parser gives a page up for one NaN, one lone surrogate, one byte that is no UTF-8, or 200
 levels of nesting. Here only the framing is read, which strings and brackets make up: where it is
@@ -9,13 +9,9 @@ and used only for a page that has come back undecodable and unchanged.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import cast
 
-from scand.core.decode import Decoded, Decoder, Undecodable
-from scand.core.event import EventId, Reason, Rejected
-from scand.core.fields import Path, dig, split
-from scand.core.ids import KINDS, Kind
+from scand.core.decode import Undecodable
+from scand.core.fields import Path
 
 _TOKEN = re.compile(
     rb"""
@@ -29,23 +25,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _CLOSES = {b"]": b"[", b"}": b"{"}
+_MEMBERS = re.compile(rb"""(?: \} \s* )* (?: $ | , \s* " )""", re.VERBOSE)
+"""What may follow an array that is a member of an object."""
 
 
 class Broken(Undecodable):
     """A page of events, by its beginning; something in it breaks it."""
-
-
-def salvage(body: bytes, decoder: Decoder) -> tuple[Decoded, bytes]:
-    """Read a page event by event; also a clean page of the events that could be read.
-
-    Raises Broken where even the framing is damaged, and Undecodable for what is no page at all.
-    """
-    raws = split_tolerantly(body, split(decoder.fields.events))
-    decoded = decoder.events(raws)
-    bad = frozenset(decoded.places)
-    sound = [raw for place, raw in enumerate(raws) if place not in bad]
-    rejected = [_with_ids(item, decoder) for item in decoded.rejected]
-    return replace(decoded, rejected=rejected), b"[" + b",".join(sound) + b"]"
 
 
 def split_tolerantly(body: bytes, array: Path) -> list[bytes]:
@@ -76,6 +61,22 @@ def split_tolerantly(body: bytes, array: Path) -> list[bytes]:
         if kind == "open":
             stack.append(token.group())
     raise Broken("the page does not end")
+
+
+def last_element(body: bytes, array: Path, end: int) -> int:
+    """Where the last element of the page's array begins that does so before `end`.
+
+    The framing must be whole up to there. Raises Undecodable.
+    """
+    begin, _ = _find_array(body, array)
+    depth, start, between = 1, begin, True
+    for token in _TOKEN.finditer(body, begin, end):
+        if between:
+            start, between = token.start(), False
+        kind = token.lastgroup
+        between = kind == "comma" and depth == 1
+        depth += (kind == "open") - (kind == "close")
+    return start
 
 
 def _find_array(body: bytes, array: Path) -> tuple[int, bool]:
@@ -112,27 +113,6 @@ def _take(elements: list[bytes], body: bytes, start: int | None, end: int) -> No
 def _require_end(rest: bytes, *, in_object: bool) -> None:
     """What follows the array: further members, perhaps, and the end of the page's object."""
     rest = rest.strip()
-    whole = rest.endswith(b"}") and rest[:1] in {b",", b"}"} if in_object else not rest
+    whole = rest.endswith(b"}") and _MEMBERS.match(rest) if in_object else not rest
     if not whole:
         raise Broken("the page does not end")
-
-
-def _with_ids(rejected: Rejected, decoder: Decoder) -> Rejected:
-    """Find the ids of an event that is no JSON, so that its place in the feed is known."""
-    if rejected.reason is not Reason.NOT_JSON:
-        return rejected
-    try:  # the standard library reads NaN, lone surrogates and deep nesting
-        fields = json.loads(rejected.raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return rejected
-    names = decoder.fields
-    event_id = _id(fields, names.event_id, decoder.kind)
-    parcel_id = cast("int | None", _id(fields, names.parcel_id, KINDS["integer"]))
-    return Rejected(rejected.reason, rejected.detail, rejected.raw, event_id, parcel_id)
-
-
-def _id(fields: object, path: str, kind: Kind) -> EventId | None:
-    try:
-        return kind.convert(dig(fields, split(path)))
-    except ValueError:
-        return None

@@ -120,6 +120,20 @@ class GapLedger:
         for seen in ids[: bisect_right(ids, top)]:
             self._fill_one(seen, now)
 
+    def holds(self, place: int) -> bool:
+        """Whether this id is looked for."""
+        return self._gap_at(place) is not None
+
+    def split(self, place: int) -> None:
+        """What lies above this id is looked at on its own from now on."""
+        gap = self._gap_at(place)
+        if gap is None or gap.high == place:
+            return
+        due = self._due[gap.low]
+        self._remove(gap)
+        self._add(gap._replace(high=place), due)
+        self._add(gap._replace(low=place + 1), due)
+
     def looked(self, low: int, high: int, begun: float) -> None:
         """A request begun at `begun`, for ids from `low` on, has shown all up to `high`.
 
@@ -178,9 +192,13 @@ class GapLedger:
             heapq.heappop(self._queue)
         return self._queue[0][0] if self._queue else float("inf")
 
+    def _gap_at(self, place: int) -> Gap | None:
+        at = bisect_right(self._lows, place) - 1
+        gap = self._gaps[self._lows[at]] if at >= 0 else None
+        return gap if gap is not None and gap.high >= place else None
+
     def _fill_one(self, seen: int, now: float) -> None:
-        at = bisect_right(self._lows, seen) - 1
-        if at < 0 or (gap := self._gaps[self._lows[at]]).high < seen:
+        if (gap := self._gap_at(seen)) is None:
             return
         self._remove(gap)
         self._settled.append(Settled(Outcome.FILLED, seen, seen, gap.since, now))

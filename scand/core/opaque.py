@@ -102,12 +102,6 @@ class OpaqueCourse:
             self.position, LedgerChange(), 0, at_head, ask_again=moved and busy, stuck=stuck
         )
 
-    def bounds(self, ask: Ask[str]) -> None:
-        """Nobody can ask for what is between two ids."""
-
-    def pass_broken(self) -> None:
-        """What breaks a page is not found."""
-
     def proves(self, ask: Ask[str]) -> bool:  # noqa: ARG002 - whatever is asked
         """Every answer tells if the feed is still the same."""
         return True

@@ -34,6 +34,10 @@ class Backoff:
         self._attempt += 1
         return self._rng.uniform(0.0, ceiling)
 
+    def brief(self) -> float:
+        """A delay after an answer that is no failure, and no success either."""
+        return self._rng.uniform(0.0, self._base)
+
     def reset(self) -> None:
         self._attempt = 0
 

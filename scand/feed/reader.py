@@ -7,22 +7,24 @@
 | 429, 503 with Retry-After | wait as told, at most `retry_after_cap`; "0" is no wait to be had |
 | 401, 403, another 404, a redirect | wait `refused_pause`; the credential is read again |
 | a page that does not decode, three times the same | poison: read event by event |
-| the same, and not even that is possible | returned: the fetcher isolates the event |
+| a body that no reader makes sense of, three times the same | returned: the fetcher finds out why |
 | anything else | wait with full jitter, doubling up to `cap`; counts for the breaker |
 
 A page that does not decode though its framing is whole says nothing about the carrier's health: it
-is neutral for the breaker. One whose framing is damaged may be transport, and is a failure, unless
-the same has come so often that it is poison, or poison is known to be near.
+is neutral for the breaker. Any other body may be damaged on the way, and is a failure, until it has
+come so often, or where it is known what damages pages, or just being found out.
 """
 
 import codecs
-import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 
 import trio
 
-from scand.core.decode import Body, Decoded, Decoder, Undecodable
-from scand.core.framing import Broken, salvage
+from scand.core.decode import Body, Decoded, Decoder
+from scand.core.tolerant import Damaged, Salvaged, Whole, read_page
 from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
 from scand.ports import (
@@ -44,10 +46,11 @@ from scand.records import Answer, FetchFailed, RequestEnded
 POISON_AFTER = 3
 """Times the same undecodable page must come before it is taken for what the carrier means."""
 
-WARY_AFTER = 2
-"""The same where poison is known to be near."""
+LARGE = 1 << 20
+"""Bytes from which on a body is read in a thread: garbage of that size takes its time."""
 
 _Page = tuple[Decoded, bytes]
+_Read = Whole | Salvaged | Damaged
 _EMPTY: _Page = Decoded([], []), b"[]"
 
 
@@ -61,8 +64,21 @@ class Reading:
     seconds: float
 
 
+class Purpose(Enum):
+    """What a page is wanted for."""
+
+    FOLLOWING = auto()  # it has to be read, however long that takes
+    SEARCHING = auto()  # for what makes pages unreadable: one look at each is enough
+    PROBING = auto()  # as well; and nothing may be there, which some carriers refuse to say
+
+
+async def in_thread(read: Callable[[], _Read]) -> _Read:
+    """Read a large body while the rest of the process goes on."""
+    return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+
+
 class PageReader:
-    """Turns requests into pages, however long it takes."""
+    """Turns requests into pages, however long it takes. `aside` runs what takes long."""
 
     def __init__(
         self,
@@ -74,34 +90,57 @@ class PageReader:
         *,
         retry_after_cap: float,
         refused_pause: float,
+        aside: Callable[[Callable[[], _Read]], Awaitable[_Read]] = in_thread,
     ) -> None:
         self._feed, self._breaker, self._backoff = feed, breaker, backoff
-        self._observer, self.decoder = observer, decoder
+        self._observer, self.decoder, self._aside = observer, decoder, aside
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
         self._suspect = Suspect()
+        self._resting = False  # a search was in vain: the pages that another one shows end no wait
         self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
 
     async def read(
-        self, request: Request, *, may_be_idle: bool, wary: bool = False
+        self, request: Request, *, may_be_idle: bool, purpose: Purpose = Purpose.FOLLOWING
     ) -> Reading | TooLarge | Unreadable:
-        """Ask until there is an answer.
-
-        `may_be_idle`: a 404 can mean that nothing is new. `wary`: poison is near.
-        """
-        self._suspect.patience = WARY_AFTER if wary else POISON_AFTER
+        """Ask until there is an answer. `may_be_idle`: a 404 can mean that nothing is new."""
+        searching = purpose is not Purpose.FOLLOWING
         while True:
             await trio.sleep_until(self._not_before)
-            outcome = await self._ask(request, may_be_idle=may_be_idle)
-            if isinstance(outcome, Reading | Unreadable):
-                self._backoff.reset()
+            outcome = await self._ask(request, may_be_idle=may_be_idle, searching=searching)
+            if isinstance(outcome, Refused) and purpose is Purpose.PROBING:
+                self._pause(self._backoff.brief())
+                decoded, body = _EMPTY
+                return Reading(decoded, Body(body, self.decoder), trio.current_time(), 0.0)
+            if isinstance(outcome, Unreadable):
+                self._pause(self._backoff.brief())
                 return outcome
-            if isinstance(outcome, TooLarge) and request.limit > self.decoder.kind.least_limit:
+            if isinstance(outcome, Reading):
+                self._resting &= searching
+                if not self._resting:
+                    self._backoff.reset()
                 return outcome
-            wait = self._wait_after(outcome)
-            self._observer(FetchFailed(type(outcome).__name__, _reason(outcome), wait))
-            self._not_before = trio.current_time() + wait
+            if isinstance(outcome, TooLarge) and (searching or self._can_be_less(request)):
+                return outcome
+            self._fail(type(outcome).__name__, _reason(outcome), self._wait_after(outcome))
 
-    async def _ask(self, request: Request, *, may_be_idle: bool) -> Reading | Unreadable | Outcome:
+    def rest(self, why: str) -> None:
+        """Nothing can be read: leave the carrier in peace for a while."""
+        self._resting = True
+        self._fail(Failed.__name__, why, self._backoff.next())
+
+    def _fail(self, kind: str, why: str, wait: float) -> None:
+        self._observer(FetchFailed(kind, why, wait))
+        self._pause(wait)
+
+    def _pause(self, seconds: float) -> None:
+        self._not_before = trio.current_time() + seconds
+
+    def _can_be_less(self, request: Request) -> bool:
+        return request.limit > self.decoder.kind.least_limit
+
+    async def _ask(
+        self, request: Request, *, may_be_idle: bool, searching: bool
+    ) -> Reading | Unreadable | Outcome:
         async with self._breaker.admission() as permit:
             begun = trio.current_time()
             outcome = await self._feed.ask(request)
@@ -110,7 +149,7 @@ class PageReader:
             result: _Page | Unreadable | Outcome = outcome
             match outcome:
                 case Answered(body):
-                    verdict, result = self._interpret(body, begun)
+                    verdict, result = await self._interpret(body, begun, searching=searching)
                 case NothingNew():
                     result = _EMPTY
                 case NotFound() if may_be_idle:
@@ -126,28 +165,30 @@ class PageReader:
             decoded, body = result
             return Reading(decoded, Body(body, self.decoder), begun, seconds)
 
-    def _interpret(self, body: bytes, begun: float) -> tuple[Verdict, _Page | Failed | Unreadable]:
+    async def _interpret(
+        self, body: bytes, begun: float, *, searching: bool
+    ) -> tuple[Verdict, _Page | Failed | Unreadable]:
         body = body.removeprefix(codecs.BOM_UTF8)  # .NET likes to write one
-        try:
-            decoded = self.decoder.page(body)
-        except Undecodable as error:
-            return self._doubt(body, begun, str(error))
-        self._suspect.clear()
-        return Verdict.SUCCESS, (decoded, body)
+        read = partial(read_page, body, self.decoder)
+        match read() if len(body) < LARGE else await self._aside(read):
+            case Whole(decoded):
+                self._suspect.clear()
+                return Verdict.SUCCESS, (decoded, body)
+            case Salvaged(decoded, sound, mark, why):
+                convicted = self._suspect.convicts(mark)
+                return Verdict.NEUTRAL, (decoded, sound) if convicted else Failed(why)
+            case Damaged() as damaged:
+                return self._doubt(damaged, body, begun, searching=searching)
 
     def _doubt(
-        self, body: bytes, begun: float, why: str
-    ) -> tuple[Verdict, _Page | Failed | Unreadable]:
-        convicted = self._suspect.convicts(body)
-        try:
-            salvaged = salvage(body, self.decoder)
-        except Broken as broken:
-            known = convicted or self._suspect.patience < POISON_AFTER
-            verdict = Verdict.NEUTRAL if known else Verdict.FAILURE
-            return verdict, Unreadable(str(broken), body, begun) if convicted else Failed(why)
-        except Undecodable:  # no page: a message for people, perhaps
-            return Verdict.FAILURE, Failed(why)
-        return Verdict.NEUTRAL, salvaged if convicted else Failed(why)
+        self, damaged: Damaged, body: bytes, begun: float, *, searching: bool
+    ) -> tuple[Verdict, Failed | Unreadable]:
+        known = damaged.begins and self._suspect.knows(damaged.mark)
+        if searching or self._suspect.convicts(damaged.mark):
+            self._suspect.close(damaged.mark)
+            unreadable = Unreadable(damaged.why, body, begun, damaged.mark, damaged.begins)
+            return Verdict.NEUTRAL, unreadable
+        return Verdict.NEUTRAL if known else Verdict.FAILURE, Failed(damaged.why)
 
     def _wait_after(self, outcome: Outcome) -> float:
         match outcome:
@@ -160,22 +201,30 @@ class PageReader:
 
 
 class Suspect:
-    """Remembers the last page that did not decode, by digest, and how often it came."""
+    """Remembers how the last page that did not decode was damaged, and how often that came."""
 
     def __init__(self) -> None:
-        self.patience = POISON_AFTER
-        self._digest, self._times = b"", 0
+        self._mark, self._times = b"", 0
+        self._convicted: bytes | None = None
 
-    def convicts(self, body: bytes) -> bool:
-        """Whether this body has now come often enough in a row to be poison rather than damage."""
-        digest = hashlib.sha256(body).digest()
-        self._times = self._times + 1 if digest == self._digest else 1
-        self._digest = digest
-        return self._times >= self.patience
+    def convicts(self, mark: bytes) -> bool:
+        """Whether this has now come often enough in a row to be poison rather than damage."""
+        self._times = self._times + 1 if mark == self._mark else 1
+        self._mark = mark
+        return self._times >= POISON_AFTER
+
+    def knows(self, mark: bytes) -> bool:
+        """Whether this was the last that no reader could make sense of."""
+        return mark == self._convicted
 
     def clear(self) -> None:
-        """A page decoded."""
-        self._digest, self._times = b"", 0
+        """A page was read."""
+        self._mark, self._times = b"", 0
+
+    def close(self, mark: bytes) -> None:
+        """It is known that this cannot be read."""
+        self.clear()
+        self._convicted = mark
 
 
 _ANSWERS: dict[type, Answer] = {

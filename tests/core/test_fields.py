@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scand.core.decode import Body, Decoder, Undecodable
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.fields import SAMPLE, FieldMap
-from scand.core.framing import salvage
+from scand.core.tolerant import salvage
 
 GOOD: dict[str, Any] = {
     "EventId": 83269,

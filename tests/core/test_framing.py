@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scand.core import framing
+from scand.core import framing, tolerant
 from scand.core.decode import Decoded, Decoder, Undecodable
 from scand.core.event import Reason
 
@@ -17,7 +17,7 @@ decode_page, split_page = DECODER.page, DECODER.split
 
 
 def salvage(body: bytes) -> tuple[Decoded, bytes]:
-    return framing.salvage(body, DECODER)
+    return tolerant.salvage(body, DECODER)
 
 
 def split_tolerantly(body: bytes) -> list[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
+from tests.simulation.answers import page
 from tests.simulation.books import Books, Entry, Letter
 from tests.simulation.carrier import Carrier, Delivery
 from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
@@ -21,7 +22,7 @@ class Accounts:
         self._at: dict[int, list[Item]] = {}
         for item in items:
             self._at.setdefault(item.place, []).append(item)
-        self._by_raw = {item.raw: item for item in items}
+        self._by_raw = {self._kept(item): item for item in items}
         self.read: list[Delivery] = []  # by the daemon, as pages to be committed
         self.open(Books())
 
@@ -77,7 +78,7 @@ class Accounts:
         if item is None:
             raise Violation(I3, f"a dead letter of what was never served: {letter}")
         row = self._rows.get(item.place) if item.fate.readable else None
-        require(letter.identity == identity(item), I3, "a wrong identity:", letter)
+        require(letter.identity in self._identities(item), I3, "a wrong identity:", letter)
         if item.fate.row is None:
             require(letter.reason == item.fate.reason, I3, "a wrong reason:", letter)
             alone = len(self._at[item.place]) == 1
@@ -105,11 +106,24 @@ class Accounts:
         row = self._rows.get(item.place)
         if item.fate.row is not None and row == item.fate.row:
             return True
-        letter = self._letters.get(identity(item))
-        if letter is None:
-            return False
+        known = filter(None, map(self._letters.get, self._identities(item)))
         # there is one dead letter per EventId, and the last one to come is kept
-        return letter.raw == item.raw or self._by_raw[letter.raw] in self._at[item.place]
+        return any(self._by_raw[letter.raw] in self._at[item.place] for letter in known)
+
+    def _kept(self, item: Item) -> bytes:
+        """What a dead letter of this scan has of it: its page, where that cannot be taken apart."""
+        broken = item.fault is Fault.POISON_FRAME
+        return page([item.raw], bare=self._plan.bare) if broken else item.raw
+
+    def _identities(self, item: Item) -> list[str]:
+        """What a dead letter of this scan is known by.
+
+        A broken one by its page, as long as nothing tells how to count to its id.
+        """
+        by_id, by_raw = f"id:{item.place}", f"sha256:{sha256(self._kept(item)).hexdigest()}"
+        if item.fault is Fault.POISON_FRAME:
+            return [by_id, by_raw]
+        return [by_id if item.fate.readable else by_raw]
 
     def has_place(self, place: int) -> bool:
         """Whether any of the scans at a place is recorded."""
@@ -124,13 +138,6 @@ class Accounts:
                 here = self.has(item) if healed else self.has_place(item.place)
                 if not here and item.gone_at == float("inf"):
                     yield item
-
-
-def identity(item: Item) -> str:
-    """What a dead letter of this scan is known by."""
-    if item.fate.readable:
-        return f"id:{item.place}"
-    return f"sha256:{sha256(item.raw).hexdigest()}"
 
 
 def _differing(found: dict[int, Parcel], expected: dict[int, Parcel]) -> list[Parcel | None]:

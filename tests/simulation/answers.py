@@ -15,7 +15,7 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, what it says of the carrier's health, and what ends its body."""
+    """An answer, what it says of the carrier's health (see `manners`), and what ends its body."""
 
     verdict: str
     status: int = 200

@@ -156,6 +156,9 @@ class Carrier(httpx.AsyncBaseTransport):
         items = self._visible(exchange)
         if not items and self._plan.when_idle != "empty":
             return NOTHING_NEW[self._plan.when_idle]
+        if any(item.fault is Fault.POISON_FRAME for item in items):
+            self._strike(Fault.POISON_FRAME)
+            return Answer("doubtful", body=self._body(items))
         items = self._disorder(exchange, items)
         exchange.delivery = Delivery(trio.current_time(), exchange.start, items)
         broken = any(item.fault is Fault.POISON_PAGE for item in items)
@@ -198,7 +201,8 @@ class Carrier(httpx.AsyncBaseTransport):
         if not below:
             return None
         item = self._items[self._rng.randrange(below)]
-        return item if item.fate.readable and item.visible(trio.current_time()) else None
+        sound = item.fate.readable and item.fault is not Fault.POISON_FRAME
+        return item if sound and item.visible(trio.current_time()) else None
 
     # --- what has arrived
 

@@ -47,6 +47,7 @@ class Fault(StrEnum):
     MALFORMED = "a malformed event"
     UNREADABLE = "an event without a readable id"
     POISON_PAGE = "an event that breaks its page"
+    POISON_FRAME = "an event that breaks all its pages"
     UNKNOWN = "a pair beyond the catalogue"
     CONFLICT = "another event under a known id"
     WITHDRAWN = "an event is withdrawn"

@@ -3,7 +3,13 @@
 closed      every request may begin; `failures` failures in a row open it
 open        none may, for `reset_after` seconds
 half-open   one at a time: a success closes it, a failure opens it, all else changes nothing
+
+A page that cannot be decoded may be damaged or be meant so, which nobody can tell from one: such an
+answer is doubtful, a failure or neutral. The client may be in any mood that its answers allow.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -14,6 +20,15 @@ SLACK = 1e-6
 """Seconds: times are sums of floats."""
 
 I6 = Invariant.I6
+
+
+@dataclass(frozen=True)
+class Mood:
+    """What the client may know of the carrier."""
+
+    state: str = "closed"
+    failures: int = 0
+    opened_at: float = float("-inf")
 
 
 class Manners:
@@ -27,8 +42,8 @@ class Manners:
 
     def new_process(self) -> None:
         """A process that has just begun knows nothing of those before it."""
-        self._state, self._failures = "closed", 0
-        self._opened_at = self._not_before = float("-inf")
+        self._moods = {Mood()}
+        self._not_before = float("-inf")
         self._in_flight = 0
 
     def begins(self) -> None:
@@ -40,27 +55,40 @@ class Manners:
         self._in_flight += 1
 
     def ends(self, verdict: str, not_before: float = float("-inf")) -> None:
-        """A request is over: a `success`, a `failure`, or `neutral`."""
+        """A request is over: a `success`, a `failure`, `neutral`, or `doubtful`."""
         self._in_flight -= 1
         self._not_before = not_before
-        if verdict == "success":
-            self._state, self._failures = "closed", 0
-        elif verdict == "failure":
-            self._failures += 1
-            if self._state == "half-open" or self._failures >= self._threshold:
-                self._state, self._opened_at = "open", trio.current_time()
-                self._opened = True
+        self._moods = {after for mood in self._moods for after in self._after(mood, verdict)}
+        self._opened |= all(mood.state == "open" for mood in self._moods)
         if self._opened:
             self._tally.held(I6)
 
+    def _after(self, mood: Mood, verdict: str) -> Iterator[Mood]:
+        if verdict == "success":
+            yield Mood()
+        if verdict in {"neutral", "doubtful"}:
+            yield mood
+        if verdict in {"failure", "doubtful"}:
+            failures = mood.failures + 1
+            if mood.state == "half-open" or failures >= self._threshold:
+                yield Mood("open", failures, trio.current_time())
+            else:
+                yield replace(mood, failures=failures)
+
     def _open_a_little(self) -> None:
-        if self._state == "open":
-            early = self._opened_at + self._reset_after - trio.current_time()
-            require(early <= SLACK, I6, "asked while open, too early by", early)
-            self._state = "half-open"
+        now = trio.current_time()
+        early = min(mood.opened_at for mood in self._moods) + self._reset_after - now
+        self._moods = {
+            replace(mood, state="half-open") if mood.state == "open" else mood
+            for mood in self._moods
+            if mood.state != "open" or mood.opened_at + self._reset_after <= now + SLACK
+        }
+        require(self._moods, I6, "asked while open, too early by", early)
 
     def said(self, state: str) -> None:
         """The real breaker tells of its new state."""
+        before = self._moods
         if state == "half-open":
             self._open_a_little()
-        require(state == self._state, I6, "the breaker says", state, self._state)
+        self._moods = {mood for mood in self._moods if mood.state == state}
+        require(self._moods, I6, "the breaker says", state, before)

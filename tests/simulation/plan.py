@@ -65,6 +65,7 @@ MOST: Mapping[Fault, float] = {
     Fault.MALFORMED: 0.12,
     Fault.UNREADABLE: 0.08,
     Fault.POISON_PAGE: 0.03,
+    Fault.POISON_FRAME: 0.03,
     Fault.UNKNOWN: 0.1,
     Fault.CONFLICT: 0.15,
     Fault.POISON_ROW: 0.06,

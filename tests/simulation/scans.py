@@ -172,6 +172,13 @@ class Maker:
         wire["Weight"] = float("nan")
         return self._item(wire, Fate(None, "not_json"))
 
+    def unframed(self) -> Item:
+        wire, _ = self._scan("STATUS", "")
+        text = json.dumps(wire | {"Note": "at the door"})
+        broken = text.replace(*self.rng.choice(_BREAKS))
+        shown = self._item(wire, Fate(None, "unreadable"))
+        return replace(shown, raw=broken.encode())
+
     # --- the parts
 
     def _item(self, wire: object, fate: Fate) -> Item:
@@ -215,6 +222,9 @@ class Maker:
         return f"{east.isoformat(sep=' ', timespec='microseconds')}79 +02:00", normal
 
 
+_BREAKS = (('the door"', '"the door"'), ('the door"', "the door"), ('door"}', 'door"'))
+"""A quote too many, a quote too few, a brace too few."""
+
 _MALFORMED: Sequence[tuple[dict[str, Any], str]] = (
     ({"ParcelId": None}, "missing_field"),
     ({"ParcelId": "5001"}, "invalid_parcel_id"),
@@ -228,6 +238,7 @@ _KINDS: Sequence[tuple[Fault, Callable[[Maker], Item]]] = (
     (Fault.MALFORMED, Maker.malformed),
     (Fault.UNREADABLE, Maker.unreadable),
     (Fault.POISON_PAGE, Maker.poison),
+    (Fault.POISON_FRAME, Maker.unframed),
     (Fault.UNKNOWN, Maker.unknown),
     (Fault.POISON_ROW, Maker.plain),
 )

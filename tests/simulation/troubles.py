@@ -74,20 +74,22 @@ _BREAKS = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx
 
 
 async def _truncated(trouble: Trouble) -> Answer:
-    whole = Answer("failure", body=trouble.body)
+    whole = Answer("doubtful", body=trouble.body)
     if trouble.rng.random() < 0.3:
-        whole = gzipped(whole)
-    return replace(whole, body=whole.body[: trouble.rng.randrange(len(whole.body))])
+        whole = replace(gzipped(whole), verdict="failure")
+    body = whole.body[: trouble.rng.randrange(len(whole.body))]
+    return replace(whole, body=body, verdict=whole.verdict if body else "failure")
 
 
 async def _html(trouble: Trouble) -> Answer:
-    kind = trouble.rng.choice([{"content-type": "text/html"}, JSON])
-    return Answer("failure", headers=kind, body=HTML)
+    if trouble.rng.choice([True, False]):
+        return Answer("failure", headers={"content-type": "text/html"}, body=HTML)
+    return Answer("doubtful", headers=JSON, body=HTML)
 
 
 async def _garbage(trouble: Trouble) -> Answer:
     bodies = [b'{"ScanEvents": null}', b"{}", b"null", b'"scans"', b'{"ScanEvents": {}}']
-    return Answer("failure", body=trouble.rng.choice(bodies))
+    return Answer("doubtful", body=trouble.rng.choice(bodies))
 
 
 async def _oversize(trouble: Trouble) -> Answer:
