@@ -110,14 +110,12 @@ class Counting:
 
     def _set_aside(self, found: Found, ask: Ask[int], asked_at: float, questions: int) -> Measure:
         # looks at gaps never halt: the cursor is beyond them already
-        policy = "isolate" if ask.reread else self._policy
-        known, said = self._knows(found, ask), tell(found)
+        halts = self._policy == "halt" and not ask.reread
+        known, said = self._knows(found, ask), f"{tell(found)}; found by {questions} requests"
+        if halts:
+            return self._halt_before(found, f"{said}; feed.on_poison says to halt")
         if not known:
-            self._observer(FeedBetrayed("poison", policy, f"{said}; found by {questions} requests"))
-        if policy == "halt":
-            cursor = self._coverage.cursor
-            incident = Incident("poison", cursor, cursor, f"{said}; halt")
-            return Measure(self._page(found, incident=incident), said)
+            self._observer(FeedBetrayed("poison", "isolate", said))
         self._remember(found)
         begun, now = self._time_of_day(asked_at), self._time_of_day(trio.current_time())
         if ask.reread:
@@ -125,6 +123,11 @@ class Counting:
         else:
             change, history = self._coverage.go_round(found.last, now)
         return Measure(self._page(found, change, history, known=known))
+
+    def _halt_before(self, found: Found, said: str) -> Measure:
+        self._observer(FeedBetrayed("poison", "halt", said))
+        cursor = self._coverage.cursor
+        return Measure(self._page(found, incident=Incident("poison", cursor, cursor, said)), said)
 
     def _page(
         self,
