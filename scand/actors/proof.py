@@ -8,10 +8,10 @@ import trio
 
 from scand.actors.continuity import Policies, Policy, establish, is_replaced, replaced_by
 from scand.core.continuity import WITNESSES, Finding, Verdict, Witnesses, tell
-from scand.core.course import Ask, Course, Seen
+from scand.core.course import Ask, Course, Seen, seen_in
 from scand.core.event import EventId, ScanEvent
-from scand.feed.reader import PageReader
-from scand.ports import Observer
+from scand.feed.reader import PageReader, Reading
+from scand.ports import Observer, Request
 from scand.records import FeedBetrayed
 
 PROOF_EVERY = 30.0
@@ -79,7 +79,7 @@ class Proof:
         elif coverage.misses_cursor(ask, seen):
             verdict = await self._establish(coverage.cursor)
             if verdict.finding is Finding.SAME:
-                coverage.learn_exclusive()
+                coverage.learn_manners(inclusive=False)
         else:
             return Standing.SAME
         return self._conclude(verdict)
@@ -90,7 +90,17 @@ class Proof:
         return await is_replaced(self._reader, self._coverage, self._witnesses, events)
 
     async def _establish(self, event: EventId) -> Verdict:
-        return await establish(self._reader, self._coverage, event, self._policies)
+        verdict = await establish(self._reader, self._coverage, event, self._policies)
+        if verdict.finding is Finding.SAME and self._coverage.inclusive is None:
+            await self._learn_manners(event)
+        return verdict
+
+    async def _learn_manners(self, event: EventId) -> None:
+        """Ask from an event that is there whether the server shows it, or leaves it out."""
+        reading = await self._reader.read(Request(event, 1), may_be_idle=True)
+        if isinstance(reading, Reading):
+            shown = [found for found, _ in seen_in(reading.decoded).ids]
+            self._coverage.learn_manners(inclusive=event in shown)
 
     def _conclude(self, verdict: Verdict) -> Standing | Betrayal:
         """Whether the feed goes on as it was, after what was found out."""

@@ -167,8 +167,8 @@ class Course(Protocol[Id]):
         """The event that proves the feed is gone, and the feed is the same."""
         ...
 
-    def learn_exclusive(self) -> None:
-        """The cursor's event is there, but was left out where it is asked for."""
+    def learn_manners(self, *, inclusive: bool) -> None:
+        """An event that is there was shown to who asked from it, or was left out."""
         ...
 
     def note_empty(self) -> None:

@@ -135,12 +135,8 @@ class Coverage:
         self._covered.let_go()
 
     def learn_manners(self, *, inclusive: bool) -> None:
-        """Events were asked for one by one to find out."""
+        """An event that is there was shown to who asked from it, or was left out."""
         self._server.inclusive = inclusive
-
-    def learn_exclusive(self) -> None:
-        """The cursor's event is there, but left out where it is asked for."""
-        self._server.inclusive = False
 
     def note_empty(self) -> None:
         """The feed has no events at all now: then nothing is what there is to see."""

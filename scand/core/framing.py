@@ -15,7 +15,7 @@ from scand.core.fields import Path
 
 _TOKEN = re.compile(
     rb"""
-      (?P<string> "(?: [^"\\] | \\. )*" )
+      (?P<string> " [^"\\]*+ (?: \\. [^"\\]*+ )*+ " )
     | (?P<open>   [\[{] )
     | (?P<close>  [\]}] )
     | (?P<comma>  , )

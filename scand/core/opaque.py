@@ -126,7 +126,7 @@ class OpaqueCourse:
         """The feed was empty, and begins anew."""
         self.cursor = BEGINNING
 
-    def learn_exclusive(self) -> None:
+    def learn_manners(self, *, inclusive: bool) -> None:
         """The cursor's event was left out for a moment: that says nothing."""
 
     def note_empty(self) -> None:

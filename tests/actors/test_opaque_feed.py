@@ -226,6 +226,28 @@ async def test_what_breaks_a_page_halts(autojump_clock: MockClock, follow: Follo
     assert 2 in {request.limit for request in feed.asked}
 
 
+async def test_a_run_to_the_head_ends_before_what_breaks_a_page(
+    autojump_clock: MockClock, follow: Follow
+) -> None:
+    """All before it is handed on, after few questions, and it says why."""
+    feed = Carrier(*IDS[:30])
+    real = feed.ask
+
+    async def ask(request: Request) -> Outcome:
+        answer = await real(request)
+        assert isinstance(answer, Answered)
+        bad = f'"{IDS[20]}"'.encode()
+        return Answered(answer.body.replace(bad, bad[:-1]))
+
+    feed.ask = ask  # type: ignore[method-assign]
+    run = await follow(feed, 600.0, course(), decoder=OPAQUE, until_caught_up=True)
+    assert f"the page from {IDS[19]} on cannot be read" in run.halted
+    assert ids_of(run) == IDS[:20]
+    assert run.coverage.cursor == IDS[19]
+    assert len(feed.asked) <= 25
+    assert [each.wait for each in run.recorder.of(FetchFailed) if each.wait > 1.0] == []
+
+
 async def test_too_large_a_page_of_two_is_no_busy_loop(
     autojump_clock: MockClock, follow: Follow
 ) -> None:

@@ -92,6 +92,8 @@ def test_a_mended_event_is_applied(setup: Setup, carrier: Carrier) -> None:
             assert daemon.process.poll() is None, daemon.output
         assert daemon.end(signal.SIGTERM) == 0
     assert events(setup) == set(range(1, 301))
+    listed = setup.scand("dead-letters", "list", "--state", "superseded", "--json")
+    assert [json.loads(line)["event_id"] for line in listed.stdout.splitlines()] == [BROKEN]
 
 
 def test_a_halt_waits_for_the_carrier(setup: Setup, carrier: Carrier) -> None:

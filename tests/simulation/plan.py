@@ -142,14 +142,6 @@ class Plan:
         return self.page > 3 or Fault.UNREADABLE not in self.rates
 
     @property
-    def can_end_unreadable(self) -> bool:
-        """Whether the last event may be without id: an idle server is not learned to be exclusive.
-
-        The gap that such an event may hide is looked at for ever then, if nothing comes after it.
-        """
-        return self.inclusive or self.config.feed.from_id != "auto"
-
-    @property
     def page(self) -> int:
         """The most events that the carrier grants."""
         return min(self.cap or self.config.feed.limit, self.config.feed.limit)

@@ -78,8 +78,6 @@ def grow(plan: Plan, streams: Streams) -> list[Item]:
     items = [maker.make() for maker in makers]
     if Fault.CONFLICT in plan.rates and rng.random() < 0.5:
         items[-1] = makers[-1].conflict()  # which every poll repeats
-    if not (plan.can_end_unreadable or items[-1][0].fate.readable):
-        items[-1] = [makers[-1].plain()]
     return [variant for item in items for variant in item]
 
 

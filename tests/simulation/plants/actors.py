@@ -7,10 +7,11 @@ from typing import Any
 
 import trio
 
-from scand.actors import fetcher
+from scand.actors import fetcher, isolation, searching
 from scand.actors.messages import Folded
 from scand.actors.processor import digest, with_raw
-from scand.core import frontier
+from scand.core import covered, frontier
+from scand.core.isolation import Found
 from scand.runtime import components, daemon
 from tests.simulation.plants.garden import plant
 from tests.simulation.scheduler import exchanged
@@ -100,3 +101,34 @@ def an_echo_by_id() -> AbstractContextManager[None]:
         return real(self, replace(page, events=events), **flags)
 
     return exchanged(fetcher.Echo, new_in=new_in)
+
+
+@plant("I3", "I8", "I9")
+def a_broken_event_is_passed_in_silence() -> AbstractContextManager[None]:
+    """What breaks its pages is gone round, and nobody files it."""
+    return exchanged(isolation.Counting, _knows=lambda *_: True)
+
+
+@plant("I3")
+def a_broken_event_is_taken_for_the_one_before() -> AbstractContextManager[None]:
+    """The search ends one id too early."""
+    real = searching.isolate
+
+    def isolate(*args: Any, **flags: Any) -> Any:
+        ending = yield from real(*args, **flags)
+        if isinstance(ending, Found) and ending.last > ending.low:
+            return ending._replace(last=ending.last - 1)
+        return ending
+
+    return exchanged(searching, isolate=isolate)
+
+
+@plant("I2", "I3", "I9")
+def what_a_broken_event_hides_is_lost() -> AbstractContextManager[None]:
+    """It is gone round, and nobody looks for what may be missing before it."""
+
+    def go_round(self: Any, last: int, _now: float) -> int:
+        self.cursor, self.anchored, self.high = last, False, max(last, self.high)
+        return 0
+
+    return exchanged(covered.Covered, go_round=go_round)
