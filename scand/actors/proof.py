@@ -74,7 +74,7 @@ class Proof:
         stale, self._proven_at = self.is_stale, now
         if await self._is_replaced(events):
             verdict = await replaced_by(self._reader, coverage)
-        elif coverage.unproven and stale:
+        elif coverage.unproven and (stale or coverage.inclusive is None):
             verdict = await self._establish(coverage.unproven)
         elif coverage.misses_cursor(ask, seen):
             verdict = await self._establish(coverage.cursor)

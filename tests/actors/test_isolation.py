@@ -310,3 +310,30 @@ async def test_old_dates_do_not_keep_it_from_being_looked_for(
     run = await follow(feed, WINDOW, following())
     assert set(ids(run)) == set(feed.since)
     assert sum(page.history for page in run.pages) > 40
+
+
+# --- an event without an id, at the end of the feed ---------------------------------------
+
+
+class Nameless(Carrier):
+    """Its newest event has an id that cannot be read."""
+
+    async def ask(self, request: Request) -> Outcome:
+        outcome = await super().ask(request)
+        if isinstance(outcome, Answered):
+            newest = b'"EventId": %d,' % self.ids[-1]
+            outcome = Answered(outcome.body.replace(newest, b'"EventId": null,'))
+        return outcome
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_gap_before_an_unreadable_newest_event_comes_to_an_end(
+    autojump_clock: MockClock,
+    follow: Follow,
+    exclusive: bool,  # noqa: FBT001
+) -> None:
+    """Also on a server of which nobody knows whether it counts FromEventId in."""
+    feed = Nameless([1, 2, 3, 5], exclusive=exclusive)
+    run = await follow(feed, 3 * WINDOW, following(at=3, inclusive=None))
+    assert len(run.coverage.ledger) == 0
+    assert run.coverage.inclusive is not exclusive
