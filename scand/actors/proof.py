@@ -76,6 +76,8 @@ class Proof:
             verdict = await replaced_by(self._reader, coverage)
         elif coverage.unproven and (stale or coverage.inclusive is None):
             verdict = await self._establish(coverage.unproven)
+            if verdict.finding is Finding.SAME and coverage.inclusive is None:
+                await self._learn_manners(coverage.unproven)
         elif coverage.misses_cursor(ask, seen):
             verdict = await self._establish(coverage.cursor)
             if verdict.finding is Finding.SAME:
@@ -90,10 +92,7 @@ class Proof:
         return await is_replaced(self._reader, self._coverage, self._witnesses, events)
 
     async def _establish(self, event: EventId) -> Verdict:
-        verdict = await establish(self._reader, self._coverage, event, self._policies)
-        if verdict.finding is Finding.SAME and self._coverage.inclusive is None:
-            await self._learn_manners(event)
-        return verdict
+        return await establish(self._reader, self._coverage, event, self._policies)
 
     async def _learn_manners(self, event: EventId) -> None:
         """Ask from an event that is there whether the server shows it, or leaves it out."""
