@@ -14,6 +14,7 @@ from scand.core.event import EventId, Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange
 from scand.core.parcel import Change, ParcelState
 from scand.core.review import Chosen, Item, Review, Selection
+from scand.core.traces import Traced
 from scand.records import Record
 
 # --- Feed: the carrier's API -------------------------------------------------
@@ -110,13 +111,14 @@ class Checkpoint:
 
     `attempts` counts the generations that began here, this one included; `newest` are the events
     of the journal with the greatest ids up to the cursor, in descending order; none where ids have
-    no order.
+    no order; `salt` is what the ids of traces are derived from.
     """
 
     position: Position[EventId] | None
     gaps: Sequence[Gap]
     attempts: int = 1
     newest: Sequence[ScanEvent] = ()
+    salt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class PageResult:
 
     `parcels` is the fold of `events`; `body` is the page as served, for the raw bytes of an event
     that turns out to be in conflict with a committed one. A part of a page has no `position`: the
-    feed is not covered further before the last part is durable.
+    feed is not covered further before the last part is durable. `traced` is None where nobody is.
     """
 
     events: Sequence[ScanEvent]
@@ -137,13 +139,15 @@ class PageResult:
     ledger: LedgerChange
     history: int = 0
     incident: Incident | None = None
+    traced: Traced | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a commit did. `applied` + `duplicates` + `conflicts` is the number of events given.
 
-    `dead_letters` were filed or counted again, `superseded` ones closed.
+    `dead_letters` were filed or counted again, `superseded` ones closed. `repeated` and `disputed`
+    are the duplicates and the conflicts themselves.
     """
 
     applied: int = 0
@@ -152,6 +156,8 @@ class Receipt:
     dead_letters: int = 0
     superseded: int = 0
     milestones: Sequence[tuple[EventId, Change]] = field(default=())
+    repeated: Sequence[ScanEvent] = ()
+    disputed: Sequence[ScanEvent] = ()
 
     def __add__(self, other: "Receipt") -> "Receipt":
         return Receipt(
@@ -161,6 +167,8 @@ class Receipt:
             self.dead_letters + other.dead_letters,
             self.superseded + other.superseded,
             [*self.milestones, *other.milestones],
+            [*self.repeated, *other.repeated],
+            [*self.disputed, *other.disputed],
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scand.core.event import EventId
+from scand.core.trail import Passage, Trail
 
 
 class Answer(StrEnum):
@@ -41,7 +42,10 @@ class BodyRead:
 
 @dataclass(frozen=True, slots=True)
 class PageFetched:
-    """A page was read. `newest` is the epoch second of its newest event, None without one."""
+    """A page was read. `newest` is the epoch second of its newest event, None without one.
+
+    `sequence` is the number under which it goes on to the store, None where it brought nothing new.
+    """
 
     from_id: EventId
     events: int
@@ -52,6 +56,8 @@ class PageFetched:
     reread: bool
     gaps: int
     newest: float | None
+    trail: Trail | None = None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class OddEvents:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A transaction is durable."""
+    """A transaction is durable. `passages` are there for tracing, and only while that is on."""
 
     pages: int
     applied: int
@@ -141,6 +147,7 @@ class Committed:
     seconds: float
     superseded: int = 0
     gaps_lost: int = 0
+    passages: Sequence[Passage] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class Committer:
             body=page.body,
             position=None,
             ledger=LedgerChange(),
+            traced=page.traced,
         )
 
 

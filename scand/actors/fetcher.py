@@ -21,6 +21,7 @@ from scand.core.coverage import Coverage
 from scand.core.event import ScanEvent
 from scand.core.instant import epoch_of
 from scand.core.lateness import EdgeWatch
+from scand.core.trail import Trail
 from scand.feed.reader import PageReader, Reading
 from scand.ports import Clock, Observer, Request, Unreadable
 from scand.records import FeedBetrayed, FoundLate, PageFetched
@@ -114,7 +115,7 @@ class _Fetcher:
             await self._tell(*standing)
         if standing is not Standing.SAME:
             return bool(self.halted)
-        progress = await self._absorb(ask, reading, seen)
+        progress = await self._absorb(ask, reading, seen, asked_at)
         if progress.stuck:
             await self._tell(Verdict(Finding.STUCK), "halt")
             return bool(self.halted)
@@ -160,18 +161,18 @@ class _Fetcher:
 
     async def _take(self, ask: Ask[Any], reading: Reading) -> None:
         """Take a page that was come upon on the way."""
-        await self._absorb(ask, reading, seen_in(reading.decoded))
+        await self._absorb(ask, reading, seen_in(reading.decoded), reading.begun)
 
-    async def _absorb(self, ask: Ask[Any], reading: Reading, seen: Seen[Any]) -> Progress[Any]:
+    async def _absorb(
+        self, ask: Ask[Any], reading: Reading, seen: Seen[Any], asked_at: float
+    ) -> Progress[Any]:
         begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
         self._proof.note(reading.decoded.events)
-        self._observer(_fetched(ask, reading, progress, gaps=len(self._coverage.ledger)))
-        page = self._echo.new_in(
-            _page(self._sequence, ask, reading, progress),
-            reread=ask.reread,
-            repeats=progress.repeats,
-        )
+        whole = _page(self._sequence, ask, reading, progress, asked_at)
+        page = self._echo.new_in(whole, reread=ask.reread, repeats=progress.repeats)
+        gaps, sequence = len(self._coverage.ledger), page.sequence if page else None
+        self._observer(_fetched(ask, reading, progress, gaps, whole.trail, sequence))
         if page is not None:
             await self._send(page)
         if (late := self._edge.notice(progress.change.settled, now)) is not None:
@@ -201,7 +202,10 @@ class _Fetcher:
         self._sequence += 1
 
 
-def _page(sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any]) -> Page:
+def _page(
+    sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any], asked_at: float
+) -> Page:
+    answered = reading.begun + reading.seconds
     return Page(
         sequence=sequence,
         events=reading.decoded.events,
@@ -211,10 +215,18 @@ def _page(sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any
         position=progress.position,
         ledger=progress.change,
         history=progress.history,
+        trail=Trail(asked_at, reading.begun, answered, reading.decoded_at),
     )
 
 
-def _fetched(ask: Ask[Any], reading: Reading, progress: Progress[Any], gaps: int) -> PageFetched:
+def _fetched(
+    ask: Ask[Any],
+    reading: Reading,
+    progress: Progress[Any],
+    gaps: int,
+    trail: Trail | None,
+    sequence: int | None,
+) -> PageFetched:
     events = reading.decoded.events
     return PageFetched(
         from_id=ask.from_id,
@@ -226,4 +238,6 @@ def _fetched(ask: Ask[Any], reading: Reading, progress: Progress[Any], gaps: int
         reread=ask.reread,
         gaps=gaps,
         newest=epoch_of(max(event.created_at for event in events)) if events else None,
+        trail=trail,
+        sequence=sequence,
     )

@@ -12,13 +12,15 @@ from scand.core.decode import Body
 from scand.core.event import EventId, Rejected, ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.core.parcel import ParcelState
+from scand.core.trail import Trail, Work
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """An answer of the carrier, read, and what it means for the feed's coverage.
 
-    `sequence` numbers the pages of one generation from 0; `body` is the page as served.
+    `sequence` numbers the pages of one generation from 0; `body` is the page as served; one that
+    nobody was asked for has no `trail`.
     """
 
     sequence: int
@@ -30,6 +32,7 @@ class Page:
     ledger: LedgerChange
     history: int
     incident: Incident | None = None
+    trail: Trail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Slice:
 
     page: Page
     events: Sequence[ScanEvent]
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,5 @@ class Folded:
     accepted: Sequence[ScanEvent]
     parcels: Mapping[int, ParcelState]
     rejected: Sequence[Rejected]
+    shard: int = 0
+    work: Work | None = None

@@ -13,6 +13,7 @@ from scand.core.decode import Body
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.judge import Judge, Ruling
 from scand.core.parcel import Key, ParcelState, fold
+from scand.core.trail import Work
 from scand.ports import Clock, Observer
 from scand.records import OddEvents
 
@@ -24,8 +25,8 @@ async def route(
     async with pages:
         try:
             async for page in pages:
-                for shard, events in zip(shards, deal(page.events, len(shards)), strict=True):
-                    await shard.send(Slice(page, events))
+                for number, events in enumerate(deal(page.events, len(shards))):
+                    await shards[number].send(Slice(page, events, number))
         finally:
             for shard in shards:
                 shard.close()
@@ -50,11 +51,15 @@ async def process(
     """Judge and fold slices, until `slices` ends."""
     async with slices, results:
         async for piece in slices:
+            begun = trio.current_time()
             ruling, parcels = digest(piece.events, judge, key, clock.now())
             if ruling.oddities:
                 observer(OddEvents(ruling.oddities))
             turned = with_raw(piece.page.body, ruling.turned)
-            await results.send(Folded(piece.page, ruling.accepted, parcels, turned))
+            work = Work(begun, trio.current_time())
+            await results.send(
+                Folded(piece.page, ruling.accepted, parcels, turned, piece.shard, work)
+            )
 
 
 def digest(

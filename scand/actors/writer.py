@@ -12,9 +12,12 @@ import trio
 
 from scand.actors.committer import Committer
 from scand.actors.messages import Folded
+from scand.actors.passages import passages
 from scand.core.event import EventId, Reason, Rejected
 from scand.core.frontier import Frontier
 from scand.core.ledger import Outcome, Settled
+from scand.core.traces import Sampler, Traced
+from scand.core.trail import Passage
 from scand.ports import Observer, PageResult, Receipt
 from scand.records import Committed, EventsRejected
 
@@ -27,8 +30,12 @@ async def write(
     committer: Committer,
     shards: int,
     observer: Observer,
+    sampler: Sampler | None = None,
 ) -> None:
-    """Commit pages in the order of the feed, until `results` ends."""
+    """Commit pages in the order of the feed, until `results` ends.
+
+    `sampler` chooses who is traced; without one, nobody is.
+    """
     frontier: Frontier[Folded] = Frontier(shards)
     async with results:
         async for folded in results:
@@ -37,11 +44,12 @@ async def write(
             ready = frontier.ready()
             for start in range(0, len(ready), MAX_PAGES):
                 batch = ready[start : start + MAX_PAGES]
-                pages, cursor = [assemble(parts) for parts in batch], batch[-1][0].page.position[0]
+                pages, cursor = _assembled(batch, sampler), batch[-1][0].page.position[0]
                 begun = trio.current_time()
                 receipt, failed = await committer.commit(pages)
                 seconds = trio.current_time() - begun
-                _report(pages, cursor, receipt, failed, seconds, observer)
+                told = passages(batch, pages, receipt, failed)
+                _report(pages, cursor, receipt, failed, seconds, told, observer)
 
 
 def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier[Folded]) -> None:
@@ -53,7 +61,14 @@ def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier
         return
 
 
-def assemble(parts: Sequence[Folded]) -> PageResult:
+def _assembled(batch: Iterable[Sequence[Folded]], sampler: Sampler | None) -> list[PageResult]:
+    now = trio.current_time()
+    return [
+        assemble(parts, sampler and sampler.choose(parts[0].page.events, now)) for parts in batch
+    ]
+
+
+def assemble(parts: Sequence[Folded], traced: Traced | None = None) -> PageResult:
     """Put the shards' answers to one page together again; no parcel has two shards."""
     page = parts[0].page
     events = page.events
@@ -70,6 +85,7 @@ def assemble(parts: Sequence[Folded]) -> PageResult:
         ledger=page.ledger,
         history=page.history,
         incident=page.incident,
+        traced=traced,
     )
 
 
@@ -79,6 +95,7 @@ def _report(
     receipt: Receipt,
     failed: Sequence[Rejected],
     seconds: float,
+    told: Sequence[Passage],
     observer: Observer,
 ) -> None:
     settled = [gap for page in pages for gap in page.ledger.settled]
@@ -96,6 +113,7 @@ def _report(
             seconds=seconds,
             superseded=receipt.superseded,
             gaps_lost=_ids(gap for gap in settled if gap.outcome is Outcome.LOST),
+            passages=told,
         )
     )
     rejected = chain(failed, chain.from_iterable(page.rejected for page in pages))

@@ -56,12 +56,16 @@ _EMPTY: _Page = Decoded([], []), b"[]"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page, read. `begun` is on trio's clock, `seconds` is how long the request took."""
+    """A page, read.
+
+    `begun` and `decoded_at` are on trio's clock, `seconds` is how long the request took.
+    """
 
     decoded: Decoded
     body: Body
     begun: float
     seconds: float
+    decoded_at: float
 
 
 class Purpose(Enum):
@@ -163,7 +167,8 @@ class PageReader:
             if not isinstance(result, tuple):
                 return result
             decoded, body = result
-            return Reading(decoded, Body(body, self.decoder), begun, seconds)
+            whole = Body(body, self.decoder)
+            return Reading(decoded, whole, begun, seconds, trio.current_time())
 
     async def _interpret(
         self, body: bytes, begun: float, *, searching: bool

@@ -5,6 +5,7 @@ what is known of the parcels. The join is `core.parcel`'s; SQL only stores its r
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 from operator import itemgetter
 
@@ -15,6 +16,7 @@ from scand.core.course import Position
 from scand.core.event import EventId, Reason, Rejected, ScanEvent
 from scand.core.ledger import Gap, LedgerChange, Settled
 from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
+from scand.core.traces import Traced
 from scand.ports import Checkpoint, PageResult, Receipt
 from scand.store.desk import Arrival
 from scand.store.filing import file_letters
@@ -34,7 +36,7 @@ from scand.store.rows import (
 from scand.store.transaction import Statement, Transaction, as_json, bulk, packed
 
 _INSERT_EVENTS = (
-    f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at)"
+    f"INSERT INTO journal ({', '.join(EVENT_COLUMNS)}, milestone, corrects, recorded_at, trace_id)"
 )
 _KNOWN_EVENTS = (
     f"SELECT {EVENTS_AS_JSON} FROM journal"  # noqa: S608 - constant names
@@ -49,6 +51,8 @@ _HIGHEST = """SELECT max(coalesce((SELECT max(event_id) FROM journal), 0), coale
 _PARCEL_ID = itemgetter(0)
 _INSERT_PARCELS = f"INSERT INTO parcels ({', '.join(PARCEL_COLUMNS)})"
 
+_Rest = tuple[str | None, str | None, int, bytes | None]
+
 DISPUTED = "another event was committed under this EventId before"
 
 
@@ -56,15 +60,16 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
     """Make `pages` durable, in order, at `now` (seconds since 1970)."""
     recorded_at = int(now * 1000)
     events = list(chain.from_iterable(page.events for page in pages))
+    traced = _traced(pages)
     fresh, conflicts = yield from deduplicate(events)
     if len(fresh) == len(events):
         delta = merge(chain.from_iterable(page.parcels.items() for page in pages), key)
     else:
         delta = fold(fresh, key)
-    milestones = yield from write_fresh(fresh, delta, key, recorded_at)
+    milestones = yield from write_fresh(fresh, delta, key, recorded_at, traced)
     disputed = frozenset(conflicts)
     dead = [
-        Arrival(page.asked_from, rejected)
+        Arrival(page.asked_from, rejected, traced and traced.trace_id_of(rejected))
         for page in pages
         for rejected in chain(page.rejected, _conflicts(page, disputed))
     ]
@@ -81,16 +86,48 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
         dead_letters=len(dead),
         superseded=superseded,
         milestones=list(milestones.items()),
+        repeated=_others(events, fresh, conflicts),
+        disputed=conflicts,
     )
 
 
 def write_fresh(
-    events: Sequence[ScanEvent], delta: Mapping[int, ParcelState], key: Key, recorded_at: int
+    events: Sequence[ScanEvent],
+    delta: Mapping[int, ParcelState],
+    key: Key,
+    recorded_at: int,
+    traced: Traced | None,
 ) -> Transaction[dict[EventId, Change]]:
     """Apply events that are not in the journal, `delta` being their fold. Returns milestones."""
     milestones = yield from _write_parcels(delta, key)
-    yield from _write_events(events, milestones, recorded_at)
+    yield from _write_events(events, milestones, recorded_at, _trace_ids(traced, milestones))
     return milestones
+
+
+def _traced(pages: Sequence[PageResult]) -> Traced | None:
+    """Who is traced of all these pages."""
+    each = [page.traced for page in pages if page.traced is not None]
+    return (
+        replace(each[0], events=frozenset().union(*(one.events for one in each))) if each else None
+    )
+
+
+def _trace_ids(
+    traced: Traced | None, milestones: Mapping[EventId, Change]
+) -> Mapping[EventId, bytes]:
+    """By the ids of those who are traced: corrections always are."""
+    if traced is None:
+        return {}
+    corrections = (event_id for event_id, change in milestones.items() if change.old)
+    return {event_id: traced.trace_id(event_id) for event_id in traced.events.union(corrections)}
+
+
+def _others(events: Sequence[ScanEvent], *known: Sequence[ScanEvent]) -> Sequence[ScanEvent]:
+    """Those events, each for itself, that are in none of the sequences."""
+    if len(events) == sum(map(len, known)):
+        return ()
+    told = {id(event) for event in chain.from_iterable(known)}
+    return [event for event in events if id(event) not in told]
 
 
 def deduplicate(
@@ -147,17 +184,27 @@ def _write_parcels(
 
 
 def _write_events(
-    events: Iterable[ScanEvent], milestones: Mapping[EventId, Change], recorded_at: int
+    events: Iterable[ScanEvent],
+    milestones: Mapping[EventId, Change],
+    recorded_at: int,
+    traces: Mapping[EventId, bytes],
 ) -> Transaction[None]:
-    eventful: dict[EventId, tuple[str | None, str | None, int]] = {
-        event_id: (change.milestone.value, change.old and change.old.created_at, recorded_at)
+    eventful: dict[EventId, _Rest] = {
+        event_id: (None, None, recorded_at, trace) for event_id, trace in traces.items()
+    }
+    eventful |= {
+        event_id: (*_milestone(change), recorded_at, traces.get(event_id))
         for event_id, change in milestones.items()
     }
-    plain = (None, None, recorded_at)
+    plain = (None, None, recorded_at, None)
     rows = [
         msgspec.structs.astuple(event) + eventful.get(event.event_id, plain) for event in events
     ]
     yield from bulk(_INSERT_EVENTS, rows)
+
+
+def _milestone(change: Change) -> tuple[str, str | None]:
+    return change.milestone.value, change.old and change.old.created_at
 
 
 def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rejected]:
@@ -213,16 +260,19 @@ def begin() -> Transaction[Checkpoint]:
     """Count a generation, and say where the last commit left off."""
     yield Statement("UPDATE feed SET attempts = attempts + 1")
     (feed,) = yield Statement(_POSITION)
+    ((salt,),) = yield Statement(SELECT_SALT)
     gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
     cursor, anchored, inclusive, high, head_at, attempts = feed
     if cursor is None:
-        return Checkpoint(None, [], attempts)
+        return Checkpoint(None, [], attempts, salt=salt)
     newest = yield Statement(_NEWEST)
     known = None if inclusive is None else bool(inclusive)
     position = Position[EventId](cursor, bool(anchored), known, high, head_at)
     events = [event_from_row(row) for row in newest]
-    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events)
+    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events, salt)
 
+
+SELECT_SALT = "SELECT salt FROM tracing"
 
 _POSITION = """SELECT cursor, anchored, inclusive, high, coalesce(head_at, -9e999), attempts
     FROM feed"""  # -9e999 is minus infinity

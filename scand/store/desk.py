@@ -19,9 +19,10 @@ _LETTERS = """SELECT json_group_array(json_array(
 _read_letters = msgspec.json.Decoder(list[Letter]).decode
 
 _PUT = """INSERT INTO dead_letters (id, identity, event_id, parcel_id, asked_from, raw, digest,
-    reason, detail, state, attempts, first_seen, last_seen, closed_at)"""
+    reason, detail, state, attempts, first_seen, last_seen, closed_at, trace_id)"""
 _CHANGE = """ON CONFLICT (identity) DO UPDATE SET
     parcel_id = coalesce(excluded.parcel_id, parcel_id),
+    trace_id = coalesce(trace_id, excluded.trace_id),
     raw = CASE WHEN digest = excluded.digest THEN raw ELSE excluded.raw END,
     closed_at = CASE WHEN state = excluded.state THEN closed_at ELSE excluded.closed_at END,
     digest = excluded.digest, reason = excluded.reason, detail = excluded.detail,
@@ -37,10 +38,11 @@ _KEEP_RAW = """UPDATE dead_letter_history
 
 
 class Arrival(NamedTuple):
-    """What was turned away, and the FromEventId of its page."""
+    """What was turned away, the FromEventId of its page, and its trace, if it has one."""
 
     asked_from: EventId
     rejected: Rejected
+    trace_id: bytes | None = None
 
 
 class _Entry(NamedTuple):
@@ -78,7 +80,7 @@ class Desk:
 
     def take(self, arrival: Arrival) -> None:
         """An event was turned away."""
-        asked_from, rejected = arrival
+        asked_from, rejected, _ = arrival
         identity, digest = rejected.identity, rejected.digest
         content = Content(rejected.reason, rejected.detail, digest)
         self._origins.setdefault(identity, arrival)
@@ -141,6 +143,7 @@ class Desk:
             self._at,
             self._at if failures else 0,
             None if letter.state is State.OPEN else self._at,
+            origin and origin.trace_id,
         )
 
     def _told(self, entry: _Entry) -> tuple[Any, ...]:

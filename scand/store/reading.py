@@ -53,6 +53,7 @@ class Journaled:
     milestone: str | None
     corrects: str | None
     recorded_at: int
+    trace_id: bytes | None = None
 
 
 class Reader:
@@ -183,14 +184,14 @@ class Reader:
         return int(count)
 
 
-_JOURNAL = ("seq", *EVENT_COLUMNS, "milestone", "corrects", "recorded_at")
+_JOURNAL = ("seq", *EVENT_COLUMNS, "milestone", "corrects", "recorded_at", "trace_id")
 SELECT_JOURNAL = f"SELECT {', '.join(_JOURNAL)} FROM journal"  # noqa: S608 - constant names
 
 
 def journaled(row: tuple[Any, ...]) -> Journaled:
     """What SELECT_JOURNAL finds."""
-    seq, *event, milestone, corrects, recorded_at = row
-    return Journaled(seq, event_from_row(event), milestone, corrects, recorded_at)
+    seq, *event, milestone, corrects, recorded_at, trace_id = row
+    return Journaled(seq, event_from_row(event), milestone, corrects, recorded_at, trace_id)
 
 
 @contextmanager
@@ -247,4 +248,5 @@ def event_document(row: Journaled) -> dict[str, Any]:
         **msgspec.structs.asdict(row.event),
         "milestone": row.milestone,
         "corrects": row.corrects,
+        "trace_id": row.trace_id and row.trace_id.hex(),
     }

@@ -11,7 +11,8 @@ from scand.core.dead_letters import Act, Content, Letter
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.parcel import Key, fold
 from scand.core.review import Chosen, Item, Outcome, Review, Selection
-from scand.store.commit import DISPUTED, deduplicate, write_fresh
+from scand.core.traces import Traced
+from scand.store.commit import DISPUTED, SELECT_SALT, deduplicate, write_fresh
 from scand.store.desk import Desk, letters
 from scand.store.filing import supersede
 from scand.store.selecting import matching
@@ -25,6 +26,9 @@ MAX_VOLUME = 16 << 20
 
 _SIZES = "SELECT id, length(raw) FROM dead_letters"
 _RAWS = "SELECT raw FROM dead_letters WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+
+_HAVE_TRACES = """SELECT trace_id IS NOT NULL FROM dead_letters
+    WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"""
 
 
 def choose(selection: Selection) -> Transaction[Chosen]:
@@ -50,7 +54,8 @@ def replay(numbers: Sequence[int], review: Review, key: Key, now: float) -> Tran
     found = review([raw for (raw,) in rows], now)
     events = [each for each in found if isinstance(each, ScanEvent)]
     fresh, conflicts = yield from deduplicate(events)
-    yield from write_fresh(fresh, fold(fresh, key), key, at)
+    traced = yield from _traced(due, found)
+    yield from write_fresh(fresh, fold(fresh, key), key, at, traced)
     outcomes = dict.fromkeys(map(id, events), Outcome.ALREADY_KNOWN)
     outcomes |= dict.fromkeys(map(id, fresh), Outcome.APPLIED)
     outcomes |= dict.fromkeys(map(id, conflicts), Outcome.FAILED_AGAIN)
@@ -62,6 +67,18 @@ def replay(numbers: Sequence[int], review: Review, key: Key, now: float) -> Tran
     yield from desk.write()
     yield from supersede([event.event_id for event in fresh], at)
     return _in_order(tried, known)
+
+
+def _traced(
+    due: Sequence[Letter], found: Sequence[ScanEvent | Rejected]
+) -> Transaction[Traced | None]:
+    """Those whose letters have a trace go on with it."""
+    rows = yield Statement(_HAVE_TRACES, [as_json(letter.id for letter in due)])
+    ids = {each.event_id for each, (has,) in zip(found, rows, strict=True) if has} - {None}
+    if not ids:
+        return None
+    ((salt,),) = yield Statement(SELECT_SALT)
+    return Traced(salt, frozenset(ids))
 
 
 def _told(desk: Desk, letter: Letter, found: ScanEvent | Rejected, outcome: Outcome) -> Item:
