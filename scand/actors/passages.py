@@ -1,10 +1,9 @@
 """What became of the events that are traced: told once, when their commit is durable."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from scand.actors.messages import Folded
-from scand.core.event import EventId, Reason, Rejected, ScanEvent
-from scand.core.parcel import Change
+from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.traces import Traced
 from scand.core.trail import Passage, Sighting, Work
 from scand.ports import PageResult, Receipt
@@ -36,13 +35,13 @@ class _Fates:
     """What became of the events of a commit, wherever that was out of the ordinary."""
 
     def __init__(self, receipt: Receipt, failed: Sequence[Rejected]) -> None:
-        self._changes: Mapping[EventId, Change] = dict(receipt.milestones)
+        self._changes = dict(receipt.milestones)
         self._repeated = {id(event) for event in receipt.repeated}
         self._disputed = {id(event) for event in receipt.disputed}
-        self._failed = {item.event_id for item in failed}
+        self._failed = {item.event_id for item in failed if item.event_id is not None}
         corrections = {event_id for event_id, change in receipt.milestones if change.old}
         disputed = {event.event_id for event in receipt.disputed}
-        self._always = corrections | disputed | (self._failed - {None})
+        self._always = corrections | disputed | self._failed
 
     def of(self, parts: Sequence[Folded], page: PageResult, traced: Traced) -> Iterator[Sighting]:
         """Those of a page who are traced."""

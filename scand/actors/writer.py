@@ -63,9 +63,9 @@ def _take_waiting(results: trio.MemoryReceiveChannel[Folded], frontier: Frontier
 
 def _assembled(batch: Iterable[Sequence[Folded]], sampler: Sampler | None) -> list[PageResult]:
     now = trio.current_time()
-    return [
-        assemble(parts, sampler and sampler.choose(parts[0].page.events, now)) for parts in batch
-    ]
+    if sampler is None:
+        return [assemble(parts) for parts in batch]
+    return [assemble(parts, sampler.choose(parts[0].page.events, now)) for parts in batch]
 
 
 def assemble(parts: Sequence[Folded], traced: Traced | None = None) -> PageResult:

@@ -17,6 +17,7 @@ from scand.core.errors import ConfigurationError
 DEFAULT_PATH = Path("/etc/scand/scand.toml")
 _NOT_SETTINGS = {"SCAND_CONFIG"}
 _MAX_SHOWN = 60
+_HIDDEN = {("feed",), ("feed", "url"), ("traces",), ("traces", "endpoint"), ("traces", "view_url")}
 
 
 def locate(path: Path | None) -> Path:
@@ -107,7 +108,7 @@ def _explain(error: dict[str, Any]) -> str:
 
 def _shown(location: tuple[str, ...], value: object) -> str:
     """What was given, cut; but not where an address may be, which may hold a password."""
-    if location == ("feed",) or location[:2] == ("feed", "url"):
+    if location in _HIDDEN or location[:2] in _HIDDEN:
         return ""
     text = repr(value)
     return f" (it is {text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '...'})"

@@ -19,15 +19,18 @@ from scand.config.checks import START, Misfit, at_odds_with_opaque_ids, refuse
 from scand.config.values import (
     Age,
     Duration,
+    Endpoint,
     Entry,
     FieldPath,
     FilePath,
     Listen,
     Name,
     PositiveDuration,
+    Rate,
     Size,
     StartFrom,
     Url,
+    ViewUrl,
     Whole,
 )
 from scand.core.catalogue import SHIPPED, Catalogue
@@ -175,6 +178,16 @@ class Metrics(Section):
     listen: Listen = ""
 
 
+class Traces(Section):
+    """`[traces]`"""
+
+    endpoint: Endpoint = ""
+    headers_file: FilePath | None = None
+    events_per_second: Rate = 100
+    view_url: ViewUrl = ""
+    flush_timeout: Duration = 3.0
+
+
 class Logs(Section):
     """`[logs]`"""
 
@@ -197,6 +210,7 @@ class Config(BaseSettings):
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
     logs: Logs = Logs()
+    traces: Traces = Traces()
 
     @model_validator(mode="after")
     def _socket_can_be_bound(self) -> Self:
@@ -204,6 +218,14 @@ class Config(BaseSettings):
             raise ValueError(
                 f"admin.socket: {self.admin_socket} exceeds the {_MAX_SOCKET_PATH} bytes that"
                 " a Unix socket may have; set a shorter one (unless set, it is by the store)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _flush_ends_with_the_drain(self) -> Self:
+        if self.traces.endpoint and self.traces.flush_timeout > self.supervisor.drain_timeout:
+            raise ValueError(
+                "traces.flush_timeout: it is a part of supervisor.drain_timeout; set it no longer"
             )
         return self
 

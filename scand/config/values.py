@@ -3,10 +3,10 @@
 import re
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from scand.core.event import MAX_ID
 
@@ -84,7 +84,7 @@ Age = Annotated[float, BeforeValidator(parse_age), PlainSerializer(format_age, r
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, return_type=str)]
 
 
-def _check_url(text: str) -> str:
+def _check_address(text: str, secrets: str) -> str:
     try:
         address = httpx.URL(text)
         address.host.encode("idna")
@@ -97,7 +97,12 @@ def _check_url(text: str) -> str:
     if any(ord(sign) <= ord(" ") for sign in text):
         raise ValueError("no blanks belong in the address")
     if address.userinfo:
-        raise ValueError("no user or password belongs in the address: use feed.token_file")
+        raise ValueError(f"no user or password belongs in the address: use {secrets}")
+    return text
+
+
+def _check_url(text: str) -> str:
+    _check_address(text, "feed.token_file")
     if "?" in text or "#" in text:
         raise ValueError("no ? or # belongs in the address: FromEventId and Limit are added to it")
     return text
@@ -129,6 +134,25 @@ def _check_entry(text: str) -> str:
     return text
 
 
+def _check_endpoint(text: str) -> str:
+    if "?" in text or "#" in text:
+        raise ValueError("no ? or # belongs in the address; secrets go into traces.headers_file")
+    return text and _check_address(text, "traces.headers_file")
+
+
+def _check_view(text: str) -> str:
+    if text and text.count("{trace_id}") != 1:
+        raise ValueError("the address of a trace is needed, with {trace_id} in it")
+    return text and _check_address(text.replace("{trace_id}", "0"), "no secrets") and text
+
+
+def _check_rate(value: object) -> int | str:
+    text = str(value)  # from the environment, numbers come as text
+    if type(value) not in {int, str} or not ((text.isascii() and text.isdigit()) or text == "all"):
+        raise ValueError('a number of events is needed, 0 or more, or "all"')
+    return text if text == "all" else int(text)
+
+
 def _check_listen(text: str) -> str:
     host, _, port = text.rpartition(":")
     number = int(port) if port.isascii() and port.isdigit() else -1
@@ -144,6 +168,9 @@ def _check_file(path: Path) -> Path:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+ViewUrl = Annotated[str, AfterValidator(_check_view)]
+Rate = Annotated[int | Literal["all"], PlainValidator(_check_rate)]
 Name = Annotated[str, Field(max_length=100), AfterValidator(_check_name)]
 StartFrom = Annotated[int | str, BeforeValidator(_check_start)]
 FieldPath = Annotated[str, Field(max_length=200), AfterValidator(_check_path)]

@@ -69,7 +69,7 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
     milestones = yield from write_fresh(fresh, delta, key, recorded_at, traced)
     disputed = frozenset(conflicts)
     dead = [
-        Arrival(page.asked_from, rejected, traced and traced.trace_id_of(rejected))
+        Arrival(page.asked_from, rejected, traced.trace_id_of(rejected) if traced else None)
         for page in pages
         for rejected in chain(page.rejected, _conflicts(page, disputed))
     ]
@@ -87,7 +87,7 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
         superseded=superseded,
         milestones=list(milestones.items()),
         repeated=_others(events, fresh, conflicts),
-        disputed=conflicts,
+        disputed=tuple(conflicts),
     )
 
 
@@ -107,9 +107,8 @@ def write_fresh(
 def _traced(pages: Sequence[PageResult]) -> Traced | None:
     """Who is traced of all these pages."""
     each = [page.traced for page in pages if page.traced is not None]
-    return (
-        replace(each[0], events=frozenset().union(*(one.events for one in each))) if each else None
-    )
+    events = frozenset(chain.from_iterable(one.events for one in each))
+    return replace(each[0], events=events) if each else None
 
 
 def _trace_ids(
@@ -122,12 +121,12 @@ def _trace_ids(
     return {event_id: traced.trace_id(event_id) for event_id in traced.events.union(corrections)}
 
 
-def _others(events: Sequence[ScanEvent], *known: Sequence[ScanEvent]) -> Sequence[ScanEvent]:
+def _others(events: Sequence[ScanEvent], *known: Sequence[ScanEvent]) -> tuple[ScanEvent, ...]:
     """Those events, each for itself, that are in none of the sequences."""
     if len(events) == sum(map(len, known)):
         return ()
     told = {id(event) for event in chain.from_iterable(known)}
-    return [event for event in events if id(event) not in told]
+    return tuple(event for event in events if id(event) not in told)
 
 
 def deduplicate(

@@ -74,11 +74,10 @@ def _traced(
 ) -> Transaction[Traced | None]:
     """Those whose letters have a trace go on with it."""
     rows = yield Statement(_HAVE_TRACES, [as_json(letter.id for letter in due)])
-    ids = {each.event_id for each, (has,) in zip(found, rows, strict=True) if has} - {None}
-    if not ids:
-        return None
+    each = [event.event_id for event, (has,) in zip(found, rows, strict=True) if has]
+    ids = frozenset(event_id for event_id in each if event_id is not None)
     ((salt,),) = yield Statement(SELECT_SALT)
-    return Traced(salt, frozenset(ids))
+    return Traced(salt, ids) if ids else None
 
 
 def _told(desk: Desk, letter: Letter, found: ScanEvent | Rejected, outcome: Outcome) -> Item:

@@ -16,7 +16,7 @@ from scand.core.event import Reason
 from scand.core.review import Outcome
 
 ROOT = Path(__file__).parents[2]
-NO_DEFAULT = {"feed.url", "feed.token_file", "admin.socket"}
+NO_DEFAULT = {"feed.url", "feed.token_file", "admin.socket", "traces.headers_file"}
 
 
 def settings_of(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

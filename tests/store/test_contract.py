@@ -117,7 +117,8 @@ async def test_duplicates(opens: Opens, path: Path) -> None:
         assert (receipt.applied, receipt.duplicates, receipt.conflicts) == (2, 4, 0)
         before = contents(path)
         receipt = await store.commit([page(*once), page(scan(2, 2))])
-        assert receipt == Receipt(duplicates=3, milestones=[])
+        twice = [event for each in (page(*once), page(scan(2, 2))) for event in each.events]
+        assert receipt == Receipt(duplicates=3, milestones=[], repeated=tuple(twice))
     assert contents(path) == before
 
 

@@ -68,7 +68,9 @@ def test_fresh(tmp_path: Path) -> None:
     with closing(connect(path)) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_size_limit").fetchone() == (64 * 2**20,)
-        assert run(connection, begin()) == Checkpoint(None, [])
+        checkpoint = run(connection, begin())
+        assert checkpoint == Checkpoint(None, [], salt=checkpoint.salt)
+        assert len(checkpoint.salt) == 16
 
 
 def test_reopen(path: Path) -> None:

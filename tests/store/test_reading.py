@@ -109,6 +109,7 @@ def test_documents(path: Path) -> None:
         "device_transaction_id": None,
         "milestone": "picked_up",
         "corrects": None,
+        "trace_id": None,
     }
 
 
