@@ -175,6 +175,14 @@ class StoreFreed:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorChanged:
+    """Traces do not arrive at `endpoint` because of `trouble`; or do again, if that is ""."""
+
+    endpoint: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChildFailed:
     """A supervised child crashed and is started again in `wait` seconds."""
 
@@ -206,6 +214,7 @@ Record = (
     | FoundLate
     | StoreBlocked
     | StoreFreed
+    | CollectorChanged
     | ChildFailed
     | Lifecycle
 )

@@ -76,10 +76,12 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a dead letter with its bytes, and all that happened to it."""
-    with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
+    settings = load(locate(config))
+    with open_reader(settings.store.path) as reader, reader.snapshot():
         letter = reader.dead_letters.one(number)
     if letter is None:
         raise ScandError(f"dead letter {number} is not known")
+    letter.fields["trace_url"] = settings.traces.view(letter.fields["trace_id"])
     if as_json:
         typer.echo(json.dumps(letter.document()))
         return

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from scand.cli.options import ConfigOption, JsonOption
-from scand.config import load, locate
+from scand.config import Traces, load, locate
 from scand.core.errors import ScandError
 from scand.core.event import MAX_ID
 from scand.core.parcel import ParcelState
@@ -29,18 +29,25 @@ def parcel(
     as_json: JsonOption = False,
 ) -> None:
     """Show the state and the history of one parcel."""
-    with open_reader(load(locate(config)).store.path) as reader, reader.snapshot():
+    settings = load(locate(config))
+    with open_reader(settings.store.path) as reader, reader.snapshot():
         state, history = reader.parcel(parcel_id), reader.history(parcel_id)
         pruned = pruned_events(reader.query, parcel_id)
     if state is None:
         raise ScandError(f"parcel {parcel_id} is not known")
     if as_json:
         document = parcel_document(parcel_id, state)
-        document["history"] = [event_document(row) for row in history]
+        document["history"] = [_event(row, settings.traces) for row in history]
         document |= {"pruned_events": pruned} if pruned else {}
         typer.echo(json.dumps(document))
     else:
         _show(parcel_id, state, history, pruned)
+        _show_traces(history, settings.traces)
+
+
+def _event(row: Journaled, traces: Traces) -> dict[str, Any]:
+    document = event_document(row)
+    return document | {"trace_url": traces.view(document["trace_id"])}
 
 
 def _show(parcel_id: int, state: ParcelState, history: list[Journaled], pruned: int) -> None:
@@ -65,6 +72,13 @@ def _show(parcel_id: int, state: ParcelState, history: list[Journaled], pruned: 
     if pruned:
         console.print(f"{pruned} earlier events were pruned")
     console.print(table)
+
+
+def _show_traces(history: list[Journaled], traces: Traces) -> None:
+    for event_id, trace in ((row.event.event_id, row.trace_id) for row in history):
+        if trace is not None:
+            link = traces.view(trace.hex()) or f"trace {trace.hex()}"
+            typer.echo(f"event {event_id}  {link}")
 
 
 def note(row: Journaled) -> str:

@@ -187,6 +187,10 @@ class Traces(Section):
     view_url: ViewUrl = ""
     flush_timeout: Duration = 3.0
 
+    def view(self, trace_id: str | None) -> str | None:
+        """The address where people look at a trace, given in hex, if there is one."""
+        return self.view_url.replace("{trace_id}", trace_id) or None if trace_id else None
+
 
 class Logs(Section):
     """`[logs]`"""
@@ -228,6 +232,12 @@ class Config(BaseSettings):
                 "traces.flush_timeout: it is a part of supervisor.drain_timeout; set it no longer"
             )
         return self
+
+    @property
+    def drain_timeout(self) -> float:
+        """How long a stop may take to commit: the rest of its time is for the traces."""
+        traces = self.traces
+        return self.supervisor.drain_timeout - (traces.flush_timeout if traces.endpoint else 0.0)
 
     @property
     def admin_socket(self) -> Path:

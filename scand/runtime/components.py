@@ -13,6 +13,7 @@ from scand.core.decode import Decoder
 from scand.core.judge import Judge
 from scand.core.opaque import BEGINNING, OpaqueCourse
 from scand.core.review import Review, review
+from scand.core.traces import Sampler
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
@@ -62,6 +63,15 @@ def build_judge(config: Config) -> Judge:
 def build_review(config: Config) -> Review:
     """The same rules for events that are looked at again."""
     return partial(review, build_decoder(config), build_judge(config))
+
+
+def build_sampler(config: Config, salt: bytes) -> Sampler | None:
+    """Who is traced; None where traces are off. What two polls bring may come at once."""
+    if not config.traces.endpoint:
+        return None
+    rate = config.traces.events_per_second
+    burst = max(1.0, 2 * config.feed.poll_interval)
+    return Sampler(salt, None if rate == "all" else rate, burst)
 
 
 def build_policies(config: Config) -> Policies:

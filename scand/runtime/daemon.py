@@ -48,6 +48,7 @@ from scand.runtime.components import (
     build_policies,
     build_reader,
     build_review,
+    build_sampler,
     following,
 )
 from scand.runtime.doors import Service, build_admin, build_views
@@ -66,6 +67,7 @@ from scand.telemetry.exposition import Exposition
 from scand.telemetry.logs import fan_out
 from scand.telemetry.metrics import MetricsObserver
 from scand.telemetry.status import StatusBoard
+from scand.telemetry.traces import follow_traces
 from scand.web.admin import Changes
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
@@ -136,9 +138,12 @@ async def open_parts(
         former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
-        told = fan_out(board, metrics, observer)
-        views = build_views(config, board, heartbeat, exposition)
-        async with open_store(path, feed.order) as store, open_client() as client:
+        async with (
+            follow_traces(config, clock, fan_out(board, metrics, observer)) as told,
+            open_store(path, feed.order) as store,
+            open_client() as client,
+        ):
+            views = build_views(config, board, heartbeat, exposition)
             yield Parts(
                 config,
                 HttpFeed(
@@ -181,7 +186,7 @@ async def run_tree(parts: Parts) -> None:
     with ungrouped():
         async with trio.open_nursery() as root:
             root.start_soon(
-                limit_drain, parts.stopping, supervisor.drain_timeout, root.cancel_scope
+                limit_drain, parts.stopping, parts.config.drain_timeout, root.cancel_scope
             )
             for name, serve in services(parts).items():
                 beside = Child(name, serve, allowed=None)
@@ -205,6 +210,7 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
     checkpoint = await parts.store.begin()
     coverage = build_coverage(config, checkpoint, steady.began, steady.now())
     committer = Committer(parts.store, key, careful=checkpoint.attempts % CAREFUL_EVERY == 0)
+    sampler = build_sampler(config, checkpoint.salt)
     observer(following(coverage, checkpoint))
 
     to_router, pages = trio.open_memory_channel[Page](PAGES)
@@ -230,7 +236,7 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         )
 
     async with trio.open_nursery() as ingest:
-        ingest.start_soon(write, results, committer, shards, observer)
+        ingest.start_soon(write, results, committer, shards, observer, sampler)
         for _, mine in slices:
             ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
         to_writer.close()

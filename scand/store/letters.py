@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scand.core.dead_letters import State
-from scand.core.instant import instant_at
+from scand.core.instant import Instant, instant_at
 from scand.core.review import Selection
 from scand.store.selecting import matching
 
@@ -22,9 +22,19 @@ _LISTED = (
     "first_seen",
     "last_seen",
     "closed_at",
+    "trace_id",
 )
 _TOLD = ("at", "act", "reason", "detail", "asked_from", "raw")
-_INSTANTS = {"first_seen", "last_seen", "closed_at", "at"}
+
+
+def _instant(milliseconds: int) -> Instant:
+    return instant_at(milliseconds / 1000)
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("first_seen", "last_seen", "closed_at", "at"), _instant),
+    "trace_id": bytes.hex,
+}
 
 _LETTERS = f"SELECT {', '.join(_LISTED)} FROM dead_letters"  # noqa: S608 - constant names
 _COUNT = "SELECT count(*), coalesce(max(id), 0) FROM dead_letters"
@@ -90,9 +100,9 @@ class DeadLetters:
 
 
 def _named(names: Iterable[str], row: Iterable[Any]) -> dict[str, Any]:
-    """A row by its columns; milliseconds become instants."""
+    """A row by its columns; milliseconds become instants, and the id of a trace is in hex."""
     return {
-        name: instant_at(value / 1000) if name in _INSTANTS and value is not None else value
+        name: _SHOWN[name](value) if name in _SHOWN and value is not None else value
         for name, value in zip(names, row, strict=True)
     }
 

@@ -17,6 +17,7 @@ from scand.records import (
     BodyRead,
     BreakerChanged,
     ChildFailed,
+    CollectorChanged,
     Committed,
     EventsRejected,
     FeedBetrayed,
@@ -50,6 +51,7 @@ def configure_logs(level: Level, style: Literal["auto", "console", "json"]) -> N
     )
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             clean,
@@ -89,6 +91,7 @@ class LogObserver:
             FoundLate: self._found_late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
+            CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Lifecycle: self._lifecycle,
         }
@@ -199,6 +202,13 @@ class LogObserver:
 
     def _freed(self, record: StoreFreed) -> None:
         self._log.info("store.freed", after=round(record.seconds, 1))
+
+    def _collector(self, record: CollectorChanged) -> None:
+        if record.trouble:
+            told = {"endpoint": record.endpoint, "reason": record.trouble}
+            self._log.warning("traces.not_exported", **told)
+        else:
+            self._log.info("traces.exported_again", endpoint=record.endpoint)
 
     def _crashed(self, record: ChildFailed) -> None:
         causes, wait = list(record.causes), round(record.wait, 2)

@@ -14,6 +14,7 @@ from scand.records import (
     BodyRead,
     BreakerChanged,
     ChildFailed,
+    CollectorChanged,
     Committed,
     EventsRejected,
     FeedBetrayed,
@@ -46,6 +47,7 @@ class StatusBoard:
     at_head: bool = False
     first_contact: bool = False
     waiting: str = "first contact"
+    traces_trouble: str = ""
     store_waiting: str = ""
     breaker: str = "closed"
     gaps: int = 0
@@ -73,6 +75,7 @@ class StatusBoard:
             FoundLate: self._found_late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
+            CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Lifecycle: self._lifecycle,
         }
@@ -113,6 +116,7 @@ class StatusBoard:
             "failed_requests": dict(self.failures),
             "restarts": dict(self.restarts),
             "last_crash": self.last_crash,
+            "traces_trouble": self.traces_trouble or None,
         }
 
     def _request(self, _: RequestEnded) -> None:
@@ -188,6 +192,9 @@ class StatusBoard:
 
     def _freed(self, _: StoreFreed) -> None:
         self.store_waiting = ""
+
+    def _collector(self, record: CollectorChanged) -> None:
+        self.traces_trouble = record.trouble
 
     def _crashed(self, record: ChildFailed) -> None:
         self.restarts[record.child] += 1
