@@ -53,14 +53,15 @@ def time_by_hand(url: str, limit: int, work: Path) -> float:
     return timed([sys.executable, "-m", "tests.bench.by_hand", url, str(limit), work / "hand.db"])
 
 
-def time_scand(url: str, limit: int, work: Path) -> float:
-    """Seconds that scand takes, everything on."""
+def time_scand(url: str, limit: int, work: Path, more: dict[str, str] | None = None) -> float:
+    """Seconds that scand takes with these settings."""
     settings = {
         "SCAND_FEED__URL": url,
         "SCAND_FEED__LIMIT": str(limit),
         "SCAND_STORE__PATH": str(work / "scand.db"),
         "SCAND_ADMIN__LISTEN": "127.0.0.1:0",
         "SCAND_LOGS__LEVEL": "warning",
+        **(more or {}),
     }
     command = [Path(sys.executable).with_name("scand"), "run", "--until-caught-up"]
     return timed([*command, "--config", "/dev/null"], settings)
