@@ -139,10 +139,11 @@ async def open_parts(
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
         async with (
-            follow_traces(config, clock, fan_out(board, metrics, observer)) as told,
+            follow_traces(config, clock, fan_out(board, metrics, observer)) as tracing,
             open_store(path, feed.order) as store,
             open_client() as client,
         ):
+            told = tracing.observer
             views = build_views(config, board, heartbeat, exposition)
             yield Parts(
                 config,

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from scand.telemetry.spans import spans_of
-from scand.telemetry.traces import PageTrace
+from scand.telemetry.traces import PageTrace, SpanCounts
 
 QUEUE = 16_384
 """Spans that wait at the most; what comes when there is no room is dropped, and counted. Until
@@ -30,7 +30,7 @@ GATHER = 0.5
 
 
 class Exporter:
-    """A queue and the thread that empties it. The counters are of spans, and may be read any time.
+    """A queue and the thread that empties it.
 
     `export` sends spans and says whether they arrived; `abort` makes it give up soon.
     """
@@ -45,20 +45,24 @@ class Exporter:
         self._queue: deque[PageTrace] = deque()
         self._news = threading.Condition()
         self._closing = self._abandoned = False
-        self.waiting = self.exported = self.dropped = 0
+        self._waiting = self._exported = self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="scand traces", daemon=True)
         self._thread.start()
 
     def put(self, page: PageTrace) -> None:
         """Send what is known of a page, if there is room."""
         with self._news:
-            if self.waiting + page.spans > QUEUE:
-                self.dropped += page.spans
+            if self._waiting + page.spans > QUEUE:
+                self._dropped += page.spans
                 return
             self._queue.append(page)
-            self.waiting += page.spans
-            if self.waiting >= BATCH or len(self._queue) == 1:
+            self._waiting += page.spans
+            if self._waiting >= BATCH or len(self._queue) == 1:
                 self._news.notify()
+
+    def counts(self) -> SpanCounts:
+        """What became of the spans; from any thread."""
+        return SpanCounts(self._exported, self._dropped, self._waiting)
 
     def close(self, timeout: float) -> None:
         """Send what is left, for `timeout` seconds at the most."""
@@ -69,8 +73,8 @@ class Exporter:
         self._abort()
         with self._news:
             self._abandoned = True
-            self.dropped += self.waiting
-            self.waiting = 0
+            self._dropped += self._waiting
+            self._waiting = 0
             self._queue.clear()
 
     def _run(self) -> None:
@@ -78,14 +82,14 @@ class Exporter:
             spans = self._take()
             while batch := list(islice(spans, BATCH)):
                 arrived = not self._abandoned and self._export(batch)
-                self.exported += len(batch) if arrived else 0
-                self.dropped += 0 if arrived else len(batch)
+                self._exported += len(batch) if arrived else 0
+                self._dropped += 0 if arrived else len(batch)
 
     def _gather(self) -> bool:
         """Wait until there is something to send; False when there will be nothing more."""
         with self._news:
             self._news.wait_for(lambda: self._closing or self._queue)
-            self._news.wait_for(lambda: self._closing or self.waiting >= BATCH, GATHER)
+            self._news.wait_for(lambda: self._closing or self._waiting >= BATCH, GATHER)
             return bool(self._queue)
 
     def _take(self) -> Iterator[ReadableSpan]:
@@ -95,5 +99,5 @@ class Exporter:
                 if not self._queue:
                     return
                 page = self._queue.popleft()
-                self.waiting -= page.spans
+                self._waiting -= page.spans
             yield from spans_of(page, self._resource)

@@ -87,6 +87,22 @@ class PageTrace:
         return PAGE_SPANS + EVENT_SPANS * len(self.passage.sightings if self.passage else ())
 
 
+class SpanCounts(NamedTuple):
+    """What became of the spans so far: for metrics, at the moment of a scrape."""
+
+    exported: int = 0
+    dropped: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """The observer that is to be told, and what it has come to."""
+
+    observer: Observer
+    counts: Callable[[], SpanCounts] = SpanCounts
+
+
 PAGE_SPANS = 5
 EVENT_SPANS = 5
 """A root and its children, of a page and of an event."""
@@ -206,13 +222,13 @@ def _in_log(page: PageId | None) -> AbstractContextManager[None]:
 
 
 @asynccontextmanager
-async def follow_traces(config: Config, clock: Clock, inner: Observer) -> AsyncIterator[Observer]:
+async def follow_traces(config: Config, clock: Clock, inner: Observer) -> AsyncIterator[Tracing]:
     """An observer that traces and tells `inner`, if so configured; else that one alone.
 
     When the block ends, what is left is sent, for `traces.flush_timeout` at the most.
     """
     if not config.traces.endpoint:
-        yield inner
+        yield Tracing(inner)
         return
     from scand.telemetry.collector import open_exporter  # noqa: PLC0415 - slow, and seldom needed
 
@@ -224,7 +240,7 @@ async def follow_traces(config: Config, clock: Clock, inner: Observer) -> AsyncI
 
     exporter = open_exporter(config, tell)
     try:
-        yield Tracer(inner, exporter.put, clock)
+        yield Tracing(Tracer(inner, exporter.put, clock), exporter.counts)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(exporter.close, config.traces.flush_timeout)
