@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from scand.actors.messages import Folded
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.traces import Traced
@@ -71,4 +73,5 @@ class _Fates:
 
 
 def _dead_letter(item: Rejected, traced: Traced, work: Work | None) -> Sighting:
-    return Sighting(item, traced.trace_id_of(item), "dead_letter", item.reason, work)
+    told = replace(item, raw=b"")  # it may wait, and be large
+    return Sighting(told, traced.trace_id_of(item), "dead_letter", item.reason, work)

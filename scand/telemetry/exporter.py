@@ -18,9 +18,9 @@ from scand.telemetry.spans import spans_of
 from scand.telemetry.traces import PageTrace, SpanCounts
 
 QUEUE = 16_384
-"""Spans that wait at the most; what comes when there is no room is dropped, and counted. Until
-its batch is sent, a span is but the event that it will be made of, or a share in it: 3,000 events
-of 1 KB. At 50 events/s it is a minute."""
+"""Spans that may wait before a page is dropped, and counted: so no more wait than these and a page's.
+Until then they are but the events that they will be made of, 3,300 of 1 KB, or of 300 signs a text.
+At 50 events/s it is a minute."""
 
 BATCH = 512
 """Spans in a request."""
@@ -52,7 +52,7 @@ class Exporter:
     def put(self, page: PageTrace) -> None:
         """Send what is known of a page, if there is room."""
         with self._news:
-            if self._waiting + page.spans > QUEUE:
+            if self._waiting >= QUEUE:
                 self._dropped += page.spans
                 return
             self._queue.append(page)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from random import SystemRandom
 from typing import Any, NamedTuple
 
@@ -117,7 +118,7 @@ class Tracer:
         self._next = _new_page()
         self._on_the_way: deque[Happening] = deque(maxlen=MAX_HAPPENINGS)
         self._at_the_store: deque[Happening] = deque(maxlen=MAX_HAPPENINGS)
-        self._last_committed: PageId | None = None
+        self._committed: PageId | None = None
         self._crash = ""
         self._takers: dict[type[Record], Callable[[Any], PageId | None]] = {
             PageFetched: self._page,
@@ -125,7 +126,7 @@ class Tracer:
             BreakerChanged: self._breaker,
             FeedBetrayed: lambda _: self._next,
             Committed: self._commit,
-            EventsRejected: lambda _: self._last_committed,
+            EventsRejected: lambda _: self._committed,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
             ChildFailed: self._crashed,
@@ -176,12 +177,14 @@ class Tracer:
         ended = trio.current_time()
         commit, happenings = (ended - record.seconds, ended), list(self._at_the_store)
         self._at_the_store.clear()
+        committed: list[tuple[bool, PageId]] = []
         for passage in record.passages:
             arrived = self._under_way.pop(passage.sequence, None)
             if arrived is not None:
                 self._tell(arrived, ended, passage=passage, commit=commit, happenings=happenings)
-                self._last_committed = arrived.id
-        return self._last_committed
+                committed.append((_has_dead_letters(passage), arrived.id))
+        _, self._committed = max(committed, key=itemgetter(0), default=(False, None))
+        return self._committed
 
     def _crashed(self, record: ChildFailed) -> None:
         if record.child == "ingest":
@@ -205,6 +208,10 @@ class Tracer:
     def _tell(self, arrived: Arrived, ended: float, **rest: Any) -> None:  # noqa: ANN401 - a PageTrace's
         zero = round(self._clock.now() * 1e9) - round(trio.current_time() * 1e9)
         self._put(PageTrace(arrived, ended, zero, **rest))
+
+
+def _has_dead_letters(passage: Passage) -> bool:
+    return any(sighting.reason for sighting in passage.sightings)
 
 
 _random = SystemRandom()
