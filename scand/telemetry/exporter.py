@@ -18,8 +18,8 @@ from scand.telemetry.spans import spans_of
 from scand.telemetry.traces import PageTrace, SpanCounts
 
 QUEUE = 16_384
-"""Spans that may wait before a page is dropped, and counted: so no more wait than these and a page's.
-Until then they are but the events that they will be made of, 3,300 of 1 KB, or of 300 signs a text.
+"""Spans that may wait before a page is dropped, and counted: no more wait than these and a page's.
+Until then they are but the events that they will be made of: 3,300 of them, at 1 KB or so each.
 At 50 events/s it is a minute."""
 
 BATCH = 512

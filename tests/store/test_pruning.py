@@ -293,8 +293,7 @@ async def test_it_is_all_or_nothing(opens: Opens, path: Path, refused: str) -> N
         "UPDATE parcels SET status_code = 'X' WHERE parcel_id = 3",
         "DELETE FROM base WHERE parcel_id = 3",
         "DELETE FROM parcels WHERE parcel_id = 3",
-        "INSERT INTO journal SELECT 9, 999, 3, 'STATUS', '2021', '', 1, 1, 1, 1, 1,"
-        " NULL, NULL, 1, NULL",
+        "INSERT INTO journal SELECT 9, 999, 3, 'X', '2021', '', 1, 1, 1, 1, 1, NULL, NULL, 1, NULL",
     ],
 )
 def test_a_base_that_was_tampered_with(
