@@ -107,9 +107,10 @@ def _read_headers(path: Path) -> dict[str, str]:
         raise ConfigurationError(f"traces.headers_file: {path}: not ASCII text", hint) from None
     headers: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        name, colon, value = line.partition(":")
-        if line.strip() and not (colon and name.strip() and value.strip().isprintable()):
+        name, _, value = line.partition(":")
+        given = name.strip() and value.strip()
+        if line.strip() and not (given and given.isprintable()):
             raise ConfigurationError(f"traces.headers_file: {path}, line {number}: no header", hint)
-        if colon:
+        if given:
             headers[name.strip()] = value.strip()
     return headers
