@@ -89,7 +89,7 @@ def test_a_collector_in_trouble_is_in_nobodys_way(tmp_path: Path, mode: Any) -> 
 
 def test_a_collector_that_dies_and_comes_back(tmp_path: Path) -> None:
     """Two lines tell of it, the status too, and ingest does not notice."""
-    with served(carrier(WorldPlan(events=0, rate=200.0))) as url, collecting() as first:
+    with served(carrier(WorldPlan(events=None, rate=50.0))) as url, collecting() as first:
         setup = with_traces(tmp_path, url, first.url)
         with setup.running("run") as daemon:
             first.wait(lambda seen: seen.named("scan_event"))

@@ -1,6 +1,7 @@
 """A collector of traces: a real HTTP server that decodes what OTLP sends, or is in trouble."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,7 +66,7 @@ class Collector:
     def wait(self, enough: Any) -> None:
         """Until `enough(self)`."""
         with self.news:
-            assert self.news.wait_for(lambda: enough(self), PATIENCE), self.names
+            assert self.news.wait_for(lambda: enough(self), PATIENCE), Counter(self.names)
 
     def of(self, trace: str) -> list[Seen]:
         return [span for span in self.spans if span.trace == trace]
