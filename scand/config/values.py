@@ -137,7 +137,10 @@ def _check_entry(text: str) -> str:
 def _check_endpoint(text: str) -> str:
     if "?" in text or "#" in text:
         raise ValueError("no ? or # belongs in the address; secrets go into traces.headers_file")
-    return text and _check_address(text, "traces.headers_file")
+    if not text:
+        return ""
+    address = httpx.URL(_check_address(text, "traces.headers_file"))
+    return text if address.path.strip("/") else str(address.copy_with(path="/v1/traces"))
 
 
 def _check_view(text: str) -> str:

@@ -16,8 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 MISSING = 0.1
+
+Settings = dict[str, str]
 
 
 def main() -> None:
@@ -53,7 +56,9 @@ def time_by_hand(url: str, limit: int, work: Path) -> float:
     return timed([sys.executable, "-m", "tests.bench.by_hand", url, str(limit), work / "hand.db"])
 
 
-def time_scand(url: str, limit: int, work: Path, more: dict[str, str] | None = None) -> float:
+def time_scand(
+    url: str, limit: int, work: Path, more: dict[str, str] | None = None, stderr: Any = None
+) -> float:
     """Seconds that scand takes with these settings."""
     settings = {
         "SCAND_FEED__URL": url,
@@ -64,13 +69,15 @@ def time_scand(url: str, limit: int, work: Path, more: dict[str, str] | None = N
         **(more or {}),
     }
     command = [Path(sys.executable).with_name("scand"), "run", "--until-caught-up"]
-    return timed([*command, "--config", "/dev/null"], settings)
+    return timed([*command, "--config", "/dev/null"], settings, stderr)
 
 
-def timed(command: list[str | Path], settings: dict[str, str] | None = None) -> float:
+def timed(
+    command: list[str | Path], settings: dict[str, str] | None = None, stderr: Any = None
+) -> float:
     """Seconds from start to exit of a process that must succeed."""
     begun = time.perf_counter()
-    subprocess.run(command, check=True, env={**os.environ, **(settings or {})})
+    subprocess.run(command, check=True, env={**os.environ, **(settings or {})}, stderr=stderr)
     return time.perf_counter() - begun
 
 
