@@ -108,6 +108,18 @@ def test_addresses_that_cannot_be_used(check: Any, url: str) -> None:
         (GOOD + '[store]\npath = ""\n', "store.path"),
         (GOOD + f'[store]\npath = "/{"x" * 120}.db"\n', "admin.socket"),
         (GOOD + f'[admin]\nsocket = "/{"x" * 120}"\n', "admin.socket"),
+        (GOOD + '[traces]\nendpoint = "https://me:hunter2@x.test/"\n', "traces.endpoint"),
+        (GOOD + '[traces]\nendpoint = "https://x.test/?key=hunter2"\n', "traces.endpoint"),
+        (GOOD + '[traces]\nendpoint = "x.test:4318"\n', "traces.endpoint"),
+        (GOOD + '[traces]\nview_url = "http://jaeger/"\n', "traces.view_url"),
+        (GOOD + '[traces]\nview_url = "jaeger/{trace_id}"\n', "traces.view_url"),
+        (GOOD + "[traces]\nevents_per_second = -1\n", "traces.events_per_second"),
+        (GOOD + "[traces]\nevents_per_second = 1.5\n", "traces.events_per_second"),
+        (GOOD + '[traces]\nevents_per_second = "some"\n', "traces.events_per_second"),
+        (
+            GOOD + '[traces]\nendpoint = "http://x.test"\nflush_timeout = "21s"\n',
+            "traces.flush_timeout",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used(check: Any, text: str, key: str) -> None:
@@ -116,6 +128,15 @@ def test_settings_that_cannot_be_used(check: Any, text: str, key: str) -> None:
     assert done.status == 2
     assert done.err.count("\n") == 3
     assert f"\n  {key}: " in done.err
+    assert "hunter2" not in done.err or key == "feed.token_file"
+
+
+def test_where_traces_go(check: Any) -> None:
+    """A collector's bare address gets the path that all of them have; another path stays."""
+    for given, path in (("", "/v1/traces"), ("/", "/v1/traces"), ("/otlp/x", "/otlp/x")):
+        done = check(f'{GOOD}[traces]\nendpoint = "http://x.test:4318{given}"\n')
+        assert tomllib.loads(done.out)["traces"]["endpoint"] == f"http://x.test:4318{path}"
+    assert check(GOOD + '[traces]\nevents_per_second = "all"\n').status == 0
 
 
 def test_a_long_path_of_the_store_with_a_short_socket(check: Any) -> None:

@@ -17,6 +17,7 @@ from scand.core.event import Reason
 from scand.core.judge import Judge
 from scand.core.parcel import ORDERS
 from scand.core.review import Item, Outcome, Review, Selection, refuse, review
+from scand.core.traces import Traced
 from scand.ports import PageResult
 from scand.store.commit import commit
 from scand.store.opening import APPLICATION_ID, connect, migrations, prepare
@@ -250,6 +251,21 @@ async def test_replay(opens: Opens, path: Path) -> None:
     assert rows(path, "SELECT event_id, milestone FROM journal") == [(7, "picked_up")]
     assert rows(path, "SELECT * FROM parcels") == expected_parcels(page(GOOD).events, "event_id")
     assert_accounted_for(path)
+
+
+async def test_replay_goes_on_with_the_trace(opens: Opens, path: Path) -> None:
+    """An event whose letter has a trace is applied in it; a letter keeps the trace it was given."""
+    ((salt,),) = rows(path, "SELECT salt FROM tracing")
+    async with opens() as store:
+        await store.commit([replace(strictly(GOOD), traced=Traced(salt))])
+        await store.commit([strictly(scan(8, 5))])
+        ((before,),) = rows(path, "SELECT trace_id FROM dead_letters WHERE event_id = 7")
+        await store.commit([strictly(GOOD)])
+        await store.replay_letters([1, 2], OPEN_BOOK)
+    assert before == Traced(salt).trace_id(7)
+    assert letter(path)["trace_id"] == before.hex()
+    kept = rows(path, "SELECT event_id, trace_id FROM journal ORDER BY event_id")
+    assert kept == [(7, before), (8, None)]
 
 
 async def test_replay_of_what_is_still_bad(opens: Opens, path: Path) -> None:

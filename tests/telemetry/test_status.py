@@ -7,6 +7,7 @@ import pytest
 from scand.cli.status import _lines
 from scand.records import (
     ChildFailed,
+    CollectorChanged,
     Committed,
     FeedBetrayed,
     FetchFailed,
@@ -144,12 +145,26 @@ def test_what_became_of_dead_letters_is_told(monkeypatch: pytest.MonkeyPatch) ->
     } <= set(lines.names)
 
 
+def test_a_collector_in_trouble_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it lasts in the status, and once at each end in the log."""
+    lost = CollectorChanged("http://collector.test", "refused")
+    found = CollectorChanged("http://collector.test", "")
+    assert told(lost)["traces_trouble"] == "refused"
+    assert told(lost, found)["traces_trouble"] is None
+    say, lines = LogObserver(), Lines()
+    monkeypatch.setattr(say, "_log", lines)
+    say(lost)
+    say(found)
+    assert lines.names == ["traces.not_exported", "traces.exported_again"]
+
+
 def test_every_record_is_understood() -> None:
     """Both observers know every kind of record there is."""
     board, log = StatusBoard(Stopped()), LogObserver()
     commit = Committed(1, 2, 0, 0, 0, 0, 2, 0, 0, 0.1)
     letters = (LettersReviewed("replay", {"applied": 2}), Pruned("dead_letters", 3))
-    others = (*letters, FoundLate(500.0, 600.0))
+    collector = CollectorChanged("http://collector.test", "refused")
+    others = (*letters, FoundLate(500.0, 600.0), collector)
     for record in (PAGE, FAILED, BLOCKED, StoreFreed(1.0), CRASH, RESET, commit, *others):
         board(record)
         log(record)
