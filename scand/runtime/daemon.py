@@ -133,7 +133,6 @@ async def open_parts(
     board, metrics = StatusBoard(clock), MetricsObserver(clock)
     generations, channels, heartbeat = Generations(), Channels(), Heartbeat()
     figures = partial(read_figures, path, feed.late_window)
-    exposition = Exposition(metrics.registry, board, channels.levels, figures)
     with instance_lock(path):
         former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
         if former is not None:
@@ -144,6 +143,8 @@ async def open_parts(
             open_client() as client,
         ):
             told = tracing.observer
+            sources = (board, channels.levels, figures, tracing.counts)
+            exposition = Exposition(metrics.registry, *sources)
             views = build_views(config, board, heartbeat, exposition)
             yield Parts(
                 config,

@@ -16,8 +16,9 @@ from prometheus_client.process_collector import ProcessCollector
 
 from scand.core.errors import ScandError
 from scand.store.figures import Figures
-from scand.telemetry.families import Levels, channels, live, stored
+from scand.telemetry.families import Levels, channels, live, spans, stored
 from scand.telemetry.status import StatusBoard
+from scand.telemetry.traces import SpanCounts
 
 FRESH = 10.0
 """Seconds for which figures of the store are as good as new."""
@@ -37,6 +38,7 @@ class Exposition:
         board: StatusBoard,
         levels: Levels,
         read: Callable[[], Figures],
+        counts: Callable[[], SpanCounts] = SpanCounts,
     ) -> None:
         self._registry, self._figures_now = registry, read
         self._figures: Figures | None = None
@@ -44,6 +46,7 @@ class Exposition:
         self._making, self._reading = trio.CapacityLimiter(1), trio.CapacityLimiter(1)
         registry.register(_Collector(lambda: live(board)))
         registry.register(_Collector(lambda: channels(levels())))
+        registry.register(_Collector(lambda: spans(counts())))
         registry.register(_Collector(lambda: stored(self._figures, board.started_at)))
         ProcessCollector(registry=registry)
 

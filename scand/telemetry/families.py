@@ -15,6 +15,7 @@ from scand import __version__
 from scand.core.event import EventId, Reason
 from scand.store.figures import Figures
 from scand.telemetry.status import StatusBoard
+from scand.telemetry.traces import SpanCounts
 
 
 class Level(NamedTuple):
@@ -66,6 +67,11 @@ def channels(levels: Mapping[str, Sequence[Level]]) -> Iterator[Metric]:
         "Slices of pages that wait for a processor.",
         [({"shard": str(shard)}, level.waiting) for shard, level in shards],
     )
+
+
+def spans(counts: SpanCounts) -> Iterator[Metric]:
+    """What became of the spans of traces."""
+    return _families(_SPANS, counts)
 
 
 def stored(figures: Figures | None, started_at: float) -> Iterator[Metric]:
@@ -135,8 +141,24 @@ _LIVE = (
         "The EventId up to which all is committed. Integer ids only.",
         lambda board: _number(board.committed),
     ),
+    _gauge(
+        "scand_traces_failing",
+        "1 while traces do not arrive at their collector: the log says why.",
+        lambda board: bool(board.traces_trouble),
+    ),
 )
 """Of the board."""
+
+_SPANS = (
+    _counter("scand_exported_spans", "Spans that the collector has got.", attrgetter("exported")),
+    _counter(
+        "scand_dropped_spans",
+        "Spans that found no room to wait, or did not arrive.",
+        attrgetter("dropped"),
+    ),
+    _gauge("scand_waiting_spans", "Spans that wait to be sent.", attrgetter("waiting")),
+)
+"""Of what became of the spans."""
 
 _STORED = (
     _gauge(

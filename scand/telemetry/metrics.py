@@ -10,6 +10,7 @@ from scand.records import (
     BodyRead,
     BreakerChanged,
     ChildFailed,
+    CollectorChanged,
     Committed,
     EventsRejected,
     FeedBetrayed,
@@ -63,6 +64,7 @@ class MetricsObserver:
             FoundLate: self._late,
             StoreBlocked: self._blocked,
             StoreFreed: self._freed,
+            CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Lifecycle: self._lifecycle,
         }
@@ -138,6 +140,9 @@ class MetricsObserver:
     def _freed(self, record: StoreFreed) -> None:
         self._store.blocked.set(0)
         self._store.blocked_seconds.inc(record.seconds)
+
+    def _collector(self, _: CollectorChanged) -> None:
+        """The board is asked for this."""
 
     def _crashed(self, record: ChildFailed) -> None:
         self._store.restarts.labels(record.child).inc()

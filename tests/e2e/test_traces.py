@@ -100,6 +100,9 @@ def test_a_collector_that_dies_and_comes_back(tmp_path: Path) -> None:
                 daemon.line("traces.exported_again")
                 second.wait(lambda seen: seen.named("scan_event"))
                 assert setup.status()["daemon"]["traces_trouble"] is None
+                told = setup.ask("/metrics").text
+                assert "\nscand_traces_failing 0.0\n" in told
+                assert "\nscand_exported_spans_total 0.0\n" not in told
                 assert daemon.end(signal.SIGTERM) == 0
     assert said(daemon.output, "traces.") == 2
     untraced = rows(setup.store, "SELECT count(*) FROM journal WHERE trace_id IS NULL")

@@ -15,6 +15,7 @@ from scand.records import (
     BodyRead,
     BreakerChanged,
     ChildFailed,
+    CollectorChanged,
     Committed,
     EventsRejected,
     FeedBetrayed,
@@ -61,6 +62,7 @@ EVERYTHING: tuple[Record, ...] = (
     FoundLate(500.0, 600.0),
     BLOCKED,
     StoreFreed(9.0),
+    CollectorChanged("http://collector.test", "refused"),
     CRASH,
 )
 
@@ -70,6 +72,7 @@ EVERYTHING: tuple[Record, ...] = (
     [
         ([RequestEnded(Answer.PAGE, 0.3)], "scand_requests_total", {"outcome": "page"}, 1),
         ([RequestEnded(Answer.PAGE, 0.3)], "scand_request_duration_seconds_sum", {}, 0.3),
+        ([CollectorChanged("http://x.test", "refused")], "scand_traces_failing", {}, 1),
         ([BodyRead(100, 900), BodyRead(1, 1)], "scand_received_bytes_total", {}, 101),
         ([BodyRead(100, 900), BodyRead(1, 1)], "scand_decompressed_bytes_total", {}, 901),
         ([PAGE, BEHIND, LOOK], "scand_pages_total", {"kind": "fresh"}, 2),
