@@ -155,7 +155,9 @@ class _Fetcher:
         if not ask.reread:
             self._due = trio.current_time()
         if measure is not None and measure.page is not None:
-            await self._send(replace(measure.page, sequence=self._sequence))
+            page = replace(measure.page, sequence=self._sequence)
+            self._observer(_set_aside(page, ask, gaps=len(self._coverage.ledger)))
+            await self._send(page)
         if measure is not None and measure.halt:
             await self._halt(measure.halt)
 
@@ -240,4 +242,21 @@ def _fetched(
         newest=epoch_of(max(event.created_at for event in events)) if events else None,
         trail=trail,
         sequence=sequence,
+    )
+
+
+def _set_aside(page: Page, ask: Ask[Any], gaps: int) -> PageFetched:
+    """A page that cannot be read, as far as it can be told."""
+    return PageFetched(
+        from_id=page.asked_from,
+        events=0,
+        rejected=len(page.rejected),
+        seconds=page.trail.answered - page.trail.asked if page.trail else 0.0,
+        cursor=page.position.cursor,
+        at_head=False,
+        reread=ask.reread,
+        gaps=gaps,
+        newest=None,
+        trail=page.trail,
+        sequence=page.sequence,
     )

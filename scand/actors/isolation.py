@@ -1,6 +1,7 @@
 """What the fetcher does about a page that cannot be read, not even event by event."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import trio
@@ -15,6 +16,7 @@ from scand.core.decode import Body
 from scand.core.event import EventId
 from scand.core.isolation import Ending, Found, letter_for, tell
 from scand.core.ledger import LedgerChange
+from scand.core.trail import Trail
 from scand.feed.reader import PageReader, Purpose
 from scand.ports import Observer, Unreadable
 from scand.records import FeedBetrayed
@@ -122,7 +124,9 @@ class Counting:
             change, history = self._coverage.look_past(found.low, found.last, begun), 0
         else:
             change, history = self._coverage.go_round(found.last, now)
-        return Measure(self._page(found, change, history, known=known))
+        page = self._page(found, change, history, known=known)
+        trail = Trail(asked_at, asked_at, trio.current_time(), trio.current_time())
+        return Measure(replace(page, trail=trail))
 
     def _halt_before(self, found: Found, said: str) -> Measure:
         self._observer(FeedBetrayed("poison", "halt", said))

@@ -113,8 +113,8 @@ class PageReader:
             outcome = await self._ask(request, may_be_idle=may_be_idle, searching=searching)
             if isinstance(outcome, Refused) and purpose is Purpose.PROBING:
                 self._pause(self._backoff.brief())
-                decoded, body = _EMPTY
-                return Reading(decoded, Body(body, self.decoder), trio.current_time(), 0.0)
+                (decoded, body), now = _EMPTY, trio.current_time()
+                return Reading(decoded, Body(body, self.decoder), now, 0.0, now)
             if isinstance(outcome, Unreadable):
                 self._pause(self._backoff.brief())
                 return outcome
