@@ -114,7 +114,8 @@ class Covered:
                 if recent:
                     self.ledger.open(previous + 1, seen - 1, span.now)
                 else:
-                    history += seen - previous - 1
+                    unknown = self.ledger.unknown(previous + 1, seen - 1)
+                    history += sum(high - low + 1 for low, high in unknown)
             previous = max(previous, seen)
         return history
 

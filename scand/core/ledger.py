@@ -13,7 +13,7 @@ gap that was found in the store begins anew: it may be kept longer, and is never
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -100,11 +100,26 @@ class GapLedger:
         self._forget()
         return change
 
-    def open(self, low: int, high: int, now: float) -> None:
-        """Ids `low`..`high`, above all others that are missing, are missing too.
+    def unknown(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """What of `low`..`high` lies in no gap that is awake: all of it, on a first passage."""
+        at = bisect_right(self._lows, high)
+        if not at or self._gaps[self._lows[at - 1]].high < low:
+            yield low, high
+            return
+        for start in self._lows[max(bisect_right(self._lows, low) - 1, 0) : at]:
+            if low < start:
+                yield low, start - 1
+            low = max(low, self._gaps[start].high + 1)
+        if low <= high:
+            yield low, high
 
-        Gaps that touch become one, which is as young as the younger.
-        """
+    def open(self, low: int, high: int, now: float) -> None:
+        """Ids `low`..`high` are missing too, where that is not known yet."""
+        for start, end in [*self.unknown(low, high)]:
+            self._open(start, end, now)
+
+    def _open(self, low: int, high: int, now: float) -> None:
+        """A gap that touches the last one becomes one with it, as young as the younger."""
         due = now + FIRST_LOOK
         if self._lows and (last := self._gaps[self._lows[-1]]).high == low - 1:
             due = self._due[last.low]

@@ -182,6 +182,20 @@ def test_gaps_take_turns() -> None:
     assert ledger.due(WINDOW + FIRST_LOOK, 0) == (5, 5)
 
 
+def test_what_is_known_to_be_missing_is_not_opened_again() -> None:
+    """A passage over ids with gaps among them opens what lies around those, and leaves them be."""
+    known = [Gap(3, 4, 1.0), Gap(7, 7, 2.0), Gap(9, 12, 3.0)]
+    ledger = GapLedger(known, WINDOW)
+    ledger.open(1, 8, 5.0)
+    ledger.open(10, 15, 6.0)
+    assert list(ledger.unknown(1, 15)) == []
+    assert list(ledger.unknown(14, 18)) == [(16, 18)]
+    fresh = [Gap(1, 2, 5.0), Gap(5, 6, 5.0), Gap(8, 8, 5.0), Gap(9, 15, 6.0)]
+    assert ledger.take_change() == LedgerChange([], fresh, [])
+    ledger.looked(1, 15, 100.0)
+    assert len(ledger) == 0
+
+
 def test_a_clock_set_back_stops_no_look() -> None:
     """A gap that would be due further off than the window allows is due now."""
     ledger = GapLedger([Gap(5, 9, 1e9)], WINDOW)
