@@ -15,6 +15,7 @@ from scand.core.traces import Traced
 from scand.store.commit import DISPUTED, SELECT_SALT, deduplicate, write_fresh
 from scand.store.desk import Desk, letters
 from scand.store.filing import supersede
+from scand.store.pruning import known_as_pruned
 from scand.store.selecting import matching
 from scand.store.transaction import Statement, Transaction, as_json
 
@@ -58,7 +59,8 @@ def replay(numbers: Sequence[int], review: Review, key: Key, now: float) -> Tran
     yield from write_fresh(fresh, fold(fresh, key), key, at, traced)
     outcomes = dict.fromkeys(map(id, events), Outcome.ALREADY_KNOWN)
     outcomes |= dict.fromkeys(map(id, fresh), Outcome.APPLIED)
-    outcomes |= dict.fromkeys(map(id, conflicts), Outcome.FAILED_AGAIN)
+    disputed = yield from _disputed(due, found)
+    outcomes |= dict.fromkeys(map(id, [*conflicts, *disputed]), Outcome.FAILED_AGAIN)
     desk = Desk(due, at)
     tried = [
         _told(desk, letter, each, outcomes.get(id(each), Outcome.FAILED_AGAIN))
@@ -78,6 +80,17 @@ def _traced(
     ids = frozenset(event_id for event_id in each if event_id is not None)
     ((salt,),) = yield Statement(SELECT_SALT)
     return Traced(salt, ids) if ids else None
+
+
+def _disputed(
+    due: Iterable[Letter], found: Iterable[ScanEvent | Rejected]
+) -> Transaction[list[ScanEvent | Rejected]]:
+    """Events known to differ from the one that was first, which is pruned: nothing has changed."""
+    pairs = zip(due, found, strict=True)
+    conflicts = [each for letter, each in pairs if letter.content.reason is Reason.CONFLICT]
+    ids = [each.event_id for each in conflicts if each.event_id is not None]
+    pruned = (yield from known_as_pruned(ids)) if ids else set()
+    return [each for each in conflicts if each.event_id in pruned]
 
 
 def _told(desk: Desk, letter: Letter, found: ScanEvent | Rejected, outcome: Outcome) -> Item:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scand.core.catalogue import Catalogue
+from scand.core.continuity import WITNESSES
 from scand.core.dead_letters import MAX_CONTENTS, State
 from scand.core.errors import RolledBackError
 from scand.core.event import Reason
@@ -293,6 +294,20 @@ async def test_replay_of_a_conflict(opens: Opens, path: Path) -> None:
         await store.commit([page(GOOD), page(scan(7, 6))])
         assert await replayed(store, 1) == [(1, "failed_again")]
     assert states(path) == {"id:7": "open"}
+    assert_accounted_for(path)
+
+
+async def test_replay_of_a_conflict_with_a_pruned_event(opens: Opens, path: Path) -> None:
+    """Only the id of the first is known then: the other is in conflict with it as before."""
+    rest = [scan(number) for number in range(8, 8 + WITNESSES)]
+    async with opens() as store:
+        await store.commit([page(GOOD), page(scan(7, 6)), page(*rest)])
+        await store.prune_events(1e10, 100)
+        assert rows(path, "SELECT low, high FROM pruned_ids") == [(7, 7)]
+        assert await replayed(store, 1) == [(1, "failed_again")]
+        await store.discard_letters([1])
+        assert await replayed(store, 1) == [(1, "failed_again")]
+    assert states(path) == {"id:7": "discarded"}
     assert_accounted_for(path)
 
 
