@@ -58,10 +58,15 @@ class Answer:
         """The elements lie at least so far, whatever their ids are."""
         return self._server.reach(self._ask.from_id, self.size)
 
-    def believable(self, max_jump: int) -> list[Found]:
+    def above(self, place: int) -> list[int]:
+        """Its ids beyond one."""
+        return self.ids[bisect_right(self.ids, place) :]
+
+    def believable(self, max_jump: int, gathered: int = 0) -> list[Found]:
         """What extends the cover: up to the first jump too far, or a full page beyond it.
 
-        Nothing does where the answer does not begin at the cursor.
+        Nothing does where the answer does not begin at the cursor. `gathered` ids beyond the jump
+        are known in all.
         """
         covered, ask = self._covered, self._ask
         at = bisect_right(self._found, covered.cursor, key=_id_of)
@@ -71,7 +76,9 @@ class Answer:
         steps = enumerate(pairwise([covered.cursor, *map(_id_of, fresh)]))
         ends = [*(place for place, (low, high) in steps if high - low > max_jump), len(fresh)]
         if ends[0] == 0:
-            beyond = len(fresh) + (at > 0)  # the cursor's event takes a place as well
+            beyond = max(len(fresh), gathered) + (
+                at > 0
+            )  # the cursor's event takes a place as well
             proven = not ask.reread and beyond >= self._server.full(ask.limit)
             if proven or not covered.anchored:
                 del ends[0]

@@ -27,6 +27,7 @@ from scand.core.continuity import Finding, Inquiry, Verdict, inquire
 from scand.core.course import Ask, Position, Progress, Seen
 from scand.core.covered import FIRST, Covered, Span
 from scand.core.event import MAX_ID
+from scand.core.leap import Leap
 from scand.core.ledger import Gap, GapLedger, LedgerChange
 from scand.core.server import BUSY_SHARE, Server
 
@@ -65,6 +66,7 @@ class Coverage:
         self._reread_credit = 0.0
         self.empty = False
         self._passes = False
+        self._leap = Leap()
 
     @property
     def cursor(self) -> int:
@@ -155,18 +157,18 @@ class Coverage:
         return self._covered.pass_over(verdict.lowest, now)
 
     def reread(self, now: float) -> Ask[int] | None:
-        """The question that looks at gaps, when one is due and the budget allows it."""
-        if self._reread_credit < 1 or (span := self.ledger.due(now, self._server.limit)) is None:
+        """The question that looks at gaps, or beyond a jump: one is due, and the budget allows it."""
+        if self._reread_credit < 1 or (ask := self._beyond_leap(now) or self._at_gaps(now)) is None:
             return None
         self._reread_credit -= 1
-        low, high = span
-        from_id = self._server.just_before(low)
-        self._asked = Ask(from_id, min(self._server.limit, high - from_id + 2), reread=True)
-        return self._asked
+        self._asked = ask
+        return ask
 
     def next_reread(self) -> float:
         """When `reread` has something to ask; infinity while its budget is spent."""
-        return self.ledger.next_look() if self._reread_credit >= 1 else float("inf")
+        if self._reread_credit < 1:
+            return float("inf")
+        return min(self._leap.next_look, self.ledger.next_look())
 
     def shrink(self) -> bool:
         """The answer was too large: ask for half as much. False when that is impossible."""
@@ -212,8 +214,9 @@ class Coverage:
         answer = Answer(ask, seen, covered, server)
         server.recover()
         self._learn(ask, answer)
-        fresh, news = answer.believable(self.max_id_jump), answer.news
+        fresh, news = answer.believable(self.max_id_jump, len(self._leap)), answer.news
         server.largest = max(server.largest, answer.size)
+        self._note_leap(ask, answer, begun, moves=bool(fresh))
         self.empty &= not answer.size
         if fresh:
             self.ledger.wake(fresh[-1][0])
@@ -226,7 +229,8 @@ class Coverage:
         self._passes &= not fresh
         moved = bool(fresh) or self._step_over(ask, answer, now)
         unclear = not moved and answer.is_unclear
-        at_head = not (moved or answer.hides_next or unclear or ask.reread)
+        hidden = answer.hides_next or self._leap.hides_more
+        at_head = not (moved or hidden or unclear or ask.reread)
         if at_head:
             covered.head_at = begun
         self._floor = self.cursor if unclear else self._floor
@@ -256,6 +260,26 @@ class Coverage:
         room = self._server.granted(self._server.limit) // 2 - 1
         low = self.ledger.due_near(self._floor, self.cursor, room, now)
         return None if low is None else self._server.just_before(low)
+
+    def _at_gaps(self, now: float) -> Ask[int] | None:
+        if (span := self.ledger.due(now, self._server.limit)) is None:
+            return None
+        low, high = span
+        from_id = self._server.just_before(low)
+        return Ask(from_id, min(self._server.limit, high - from_id + 2), reread=True)
+
+    def _beyond_leap(self, now: float) -> Ask[int] | None:
+        if self._leap.next_look > now:
+            return None
+        return Ask(self._leap.last + bool(self.inclusive), self._server.limit, reread=True)
+
+    def _note_leap(self, ask: Ask[int], answer: Answer, begun: float, *, moves: bool) -> None:
+        if not ask.reread:
+            beyond = () if moves else answer.above(self.cursor)
+            proven = len(self._leap) >= self._server.full(ask.limit)
+            self._leap.polled(beyond, full=answer.is_full and not proven)
+        elif 0 < self._leap.last <= ask.from_id:
+            self._leap.looked(answer.above(self._leap.last), begun)
 
     def _repeats_cursor(self, ask: Ask[int]) -> bool:
         return self._covered.anchored and ask.from_id + (self.inclusive is False) <= self.cursor

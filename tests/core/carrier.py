@@ -140,7 +140,7 @@ class Follower:
         self.answered.append(ask)
         self.store.commit(page, progress)
         if progress.at_head:
-            shown = {scan.id for scan in page}
+            shown = {scan.id for scan in page} | self.store.applied  # beyond a jump, at most
             if self.coverage.inclusive is None:  # an exclusive server keeps back the first id
                 shown.add(ask.from_id)
             assert {

@@ -611,6 +611,25 @@ def test_a_feed_that_goes_on_far_ahead_is_followed(inclusive: bool, count: int) 
     assert follower.coverage.cursor == (far[-1].id if count >= 10 else 30)
 
 
+@servers
+@pytest.mark.parametrize("cap", [1, 2, 4, 9])
+@pytest.mark.parametrize("count", [3, 12, 60])
+def test_short_pages_prove_a_jump_together(inclusive: bool, cap: int, count: int) -> None:  # noqa: FBT001
+    """Where the server grants less than a full page, looks beyond the jump see the rest of it."""
+    far = dense(count, first=5 * JUMP)
+    carrier = Carrier([*dense(30), *far], inclusive=inclusive, cap=cap)
+    follower = Follower(carrier, limit=100)
+    for _ in range(25):
+        follower.step()
+    follower.restart()  # by now it is known how much the server grants; now it is not
+    for _ in range(300):
+        follower.step()
+    assert follower.coverage.cursor == (far[-1].id if count >= 10 else 30)
+    assert follower.store.applied == {scan.id for scan in carrier.scans}
+    looks = sum(ask.reread for ask in follower.answered)
+    assert looks <= len(follower.answered) / 5 + 1
+
+
 def test_a_stray_beyond_a_proven_jump_is_left_out() -> None:
     """A full page proves its own ids, not one that is as far beyond them."""
     coverage = at_cursor(50, inclusive=True)
