@@ -157,7 +157,7 @@ class Coverage:
         return self._covered.pass_over(verdict.lowest, now)
 
     def reread(self, now: float) -> Ask[int] | None:
-        """The question that looks at gaps, or beyond a jump: one is due, and the budget allows it."""
+        """The question that looks at gaps, or beyond a jump: when it is due, and within budget."""
         if self._reread_credit < 1 or (ask := self._beyond_leap(now) or self._at_gaps(now)) is None:
             return None
         self._reread_credit -= 1

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from scand.core.event import MAX_ID
 
-
 LOOK_AGAIN = 60.0
 """Seconds after a look that has shown nothing more, when the next one may be made."""
 
