@@ -84,8 +84,12 @@ def _answers_reset(was: int | None, to: int) -> Transaction[bool]:
 
 def _take_back(to: int, high: int) -> Transaction[int]:
     """What was skipped above `to` is read after all, so holes in it are to be found again."""
-    rows = yield Statement(
-        "DELETE FROM settled_gaps WHERE outcome = ? AND low > ? RETURNING low",
-        [Outcome.SKIPPED.value, to],
-    )
-    return min([high, *(int(low) - 1 for (low,) in rows)])
+    skipped = [Outcome.SKIPPED.value, to]
+    astride = yield Statement(_SHORTEN, skipped)
+    rows = yield Statement(_UNSKIP, skipped)
+    return min([high, *(to for _ in astride), *(int(low) - 1 for (low,) in rows)])
+
+
+_SHORTEN = """UPDATE settled_gaps SET high = ?2
+    WHERE outcome = ?1 AND low <= ?2 AND high > ?2 RETURNING low"""
+_UNSKIP = "DELETE FROM settled_gaps WHERE outcome = ?1 AND low > ?2 RETURNING low"

@@ -43,6 +43,15 @@ def test_forward_is_counted_for_ever(kept: Shop, call: Call) -> None:
     assert "5 -> 109" in shown
 
 
+def test_what_was_skipped_is_taken_back_in_part(kept: Shop, call: Call) -> None:
+    """From where the cursor goes back to, ids are read and their holes count; below, as before."""
+    call("cursor", "set", 109, "--yes", *kept.options)
+    assert "0 ids skipped" in call("cursor", "set", 50, "--yes", *kept.options).out
+    assert "41 skipped" in call("status", *kept.options).out
+    document = position(kept, call)
+    assert (document["cursor"], document["high"]) == (50, 50)
+
+
 def test_nothing_is_done_unasked(kept: Shop, call: Call) -> None:
     """Without a terminal to answer at, only --yes is a yes."""
     done = call("cursor", "set", 5, *kept.options)

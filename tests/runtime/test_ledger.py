@@ -8,10 +8,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from scand.records import FoundLate
+from scand.records import ChildFailed, FoundLate
 from scand.runtime.daemon import run_tree
 from scand.simulator import DataFaults, TransportFaults
-from scand.store.moving import rewind
+from scand.store.moving import move_cursor, rewind
 from scand.store.opening import connect
 from scand.store.transaction import run
 from tests.core.carrier import Scan
@@ -149,6 +149,23 @@ async def test_a_gap_for_ever_is_given_up_once(
     assert following.rows(GIVEN_UP) == [(11, 13), (21, 21)]
     assert following.ids == [each.id for each in scans]
     assert following.gaps | {"given_up_ids": 0} == dict.fromkeys(following.gaps, 0)
+
+
+async def test_a_gap_above_a_cursor_that_is_taken_back(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """Set forward by mistake, and back: what is missing beyond is one gap, and given up once."""
+    scans = [*dense(1, 10, 0.0), *dense(11, 24, 5.0), *dense(26, 30, 5.0)]
+    following = Following(tmp_path / "s.db", LateFeed(scans))
+    await following.until(4.0)
+    for cursor, until in ((20, 30.0), (5, 1500.0)):
+        with closing(connect(following.simulation.path)) as connection:
+            run(connection, move_cursor(cursor, NOON + trio.current_time()))
+        await following.until(until)
+    assert following.ids == [each for each in range(1, 31) if each != 25]
+    assert following.rows(GIVEN_UP) == [(25, 25)]
+    assert following.gaps["open_ids"] == 0
+    assert not following.simulation.recorder.of(ChildFailed)
 
 
 async def test_nothing_is_given_up_in_an_outage(autojump_clock: MockClock, tmp_path: Path) -> None:
