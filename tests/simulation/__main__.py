@@ -10,7 +10,7 @@ import sys
 import time
 
 from tests.simulation.faults import Fault, Invariant
-from tests.simulation.plan import ACTIVE
+from tests.simulation.rates import ACTIVE
 from tests.simulation.run import run
 from tests.simulation.sweep import Summary, sweep
 

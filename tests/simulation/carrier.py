@@ -17,7 +17,7 @@ from tests.simulation.betrayal import Betrayal
 from tests.simulation.faults import Fault, Tally
 from tests.simulation.manners import Manners
 from tests.simulation.plan import Plan, Streams
-from tests.simulation.scans import Item
+from tests.simulation.scans import Item, Name
 from tests.simulation.trace import Trace
 from tests.simulation.troubles import TROUBLES, Trouble
 from tests.simulation.truth import late
@@ -26,6 +26,10 @@ LEAP = 40
 """A step between ids that is no mere hole."""
 
 NOTHING_NEW = {"204": Answer("success", 204, PLAIN), "404": Answer("neutral", 404, PLAIN)}
+MAINTENANCE = Answer("failure", 503, PLAIN, b"we will be back")
+
+OF_TWO = {Fault.CONFLICT, Fault.REPAIRED}
+"""Faults that take two scans under one id."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Delivery:
     """A page that has arrived as a whole: what it held, and when that was looked up."""
 
     at: float
-    asked_from: int
+    asked_from: Name
     items: Sequence[Item]
 
 
@@ -41,7 +45,7 @@ class Delivery:
 class Exchange:
     """One request under way."""
 
-    start: int
+    start: Name
     limit: int
     began: float
     timeout: float
@@ -76,24 +80,34 @@ class Carrier(httpx.AsyncBaseTransport):
         self._rng, self._net = streams["carrier"], streams["latency"]
         self._manners, self._tally, self._trace = manners, tally, trace
         self.deliveries: list[Delivery] = []
-        self._by_question: dict[tuple[int, bytes], Delivery] = {}
+        self._by_question: dict[tuple[Name, bytes], Delivery] = {}
         self._late = late(items)
-        self._first: dict[int, Item] = {}  # that was delivered at a place
+        self._first: dict[Name, Item] = {}  # that was delivered at a place
         self._holes = {
-            item.place: Fault.JUMP if item.place - before.place > LEAP else Fault.MISSING
+            item.place: self._hole(item.place - before.place, item)
             for before, item in pairwise(items)
             if item.place - before.place > 1
         }
+        self._named: dict[Name, list[int]] = {}
+        for index, item in enumerate(items):
+            self._named.setdefault(item.name, []).append(index)
         self.requests = 0
+
+    def _hole(self, step: int, item: Item) -> Fault:
+        if step > LEAP:
+            return Fault.JUMP
+        return Fault.SPARSE if self._plan.sparse and item.shown_at <= 0 else Fault.MISSING
 
     # --- the exchange
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer, sooner or later or never."""
         query = request.url.params
-        start, limit = int(query["FromEventId"]), int(query["Limit"])
+        start, limit = query.get("FromEventId", ""), int(query["Limit"])
         timeout = self._plan.config.feed.timeout
-        exchange = Exchange(start, limit, trio.current_time(), timeout)
+        exchange = Exchange(
+            start if self._plan.opaque else int(start), limit, trio.current_time(), timeout
+        )
         self.requests += 1
         self._trace.note("asked", start, limit)
         self._manners.begins()
@@ -106,6 +120,9 @@ class Carrier(httpx.AsyncBaseTransport):
             raise
         stream = Stream(answer, lambda error: self._end(exchange, error))
         return httpx.Response(answer.status, headers=answer.headers, stream=stream)
+
+    def _start(self, query: httpx.QueryParams) -> Name:
+        return query.get("FromEventId", "") if self._plan.opaque else int(query["FromEventId"])
 
     def _end(self, exchange: Exchange, error: BaseException | None) -> None:
         if exchange.over:
@@ -146,11 +163,18 @@ class Carrier(httpx.AsyncBaseTransport):
     # --- what is answered
 
     async def _answer(self, exchange: Exchange) -> Answer:
+        if self._is_down():
+            self._strike(Fault.OUTAGE)
+            return MAINTENANCE
         fault = next((fault for fault in TROUBLES if self._happens(fault)), None)
         if fault is None:
             return self._honest(exchange)
         self._strike(fault)
         return await TROUBLES[fault](Trouble(self._rng, self._plan, self._whole(exchange)))
+
+    def _is_down(self) -> bool:
+        now = trio.current_time()
+        return any(begin <= now < end for begin, end in self._plan.outages)
 
     def _honest(self, exchange: Exchange) -> Answer:
         items = self._visible(exchange)
@@ -168,13 +192,20 @@ class Carrier(httpx.AsyncBaseTransport):
 
     def _visible(self, exchange: Exchange) -> list[Item]:
         now = trio.current_time()
-        first = bisect_left(self._places, exchange.start + (not self._plan.inclusive))
         most = min(exchange.limit, self._plan.cap or exchange.limit)
-        later = islice(self._items, first, None)
+        later = islice(self._items, self._first_from(exchange.start), None)
         shown = list(islice((item for item in later if item.visible(now)), most))
         if len(shown) == most < exchange.limit:
             self._strike(Fault.CAPPED)
         return shown
+
+    def _first_from(self, start: Name) -> int:
+        """Where the page begins: an unknown id that means nothing leads nowhere."""
+        if isinstance(start, int):
+            return bisect_left(self._places, start + (not self._plan.inclusive))
+        now, known = trio.current_time(), self._named.get(start, [])
+        shown = (index for index in known if self._items[index].visible(now))
+        return next(shown, len(self._items)) if start else 0
 
     def _whole(self, exchange: Exchange) -> bytes:
         return self._body(self._visible(exchange))
@@ -186,7 +217,10 @@ class Carrier(httpx.AsyncBaseTransport):
         """The same page as a careless server would send it."""
         if items and self._happens(Fault.DUPLICATES):
             self._strike(Fault.DUPLICATES)
-            items = items + self._rng.choices(items, k=self._rng.randint(1, 3))
+            again = self._rng.choices(items, k=self._rng.randint(1, 3))
+            items = (
+                sorted([*items, *again], key=items.index) if self._plan.opaque else items + again
+            )
         if (older := self._older(exchange)) and self._happens(Fault.STRAY):
             self._strike(Fault.STRAY)
             items = [*items, older]
@@ -197,7 +231,7 @@ class Carrier(httpx.AsyncBaseTransport):
 
     def _older(self, exchange: Exchange) -> Item | None:
         """A scan from below the page."""
-        below = bisect_left(self._places, exchange.start)
+        below = isinstance(exchange.start, int) and bisect_left(self._places, exchange.start)
         if not below:
             return None
         item = self._items[self._rng.randrange(below)]
@@ -206,7 +240,7 @@ class Carrier(httpx.AsyncBaseTransport):
 
     # --- what has arrived
 
-    def delivered(self, asked_from: int, body: bytes) -> Delivery | None:
+    def delivered(self, asked_from: Name, body: bytes) -> Delivery | None:
         """The page that was served with this body to this question, if it was as it should be."""
         return self._by_question.get((asked_from, body))
 
@@ -219,12 +253,14 @@ class Carrier(httpx.AsyncBaseTransport):
 
     def _faults_of(self, item: Item) -> Iterator[Fault]:
         """What is wrong with a scan that arrives."""
-        known = item.place in self._first
-        contradicts = self._first.setdefault(item.place, item) is not item
-        if item.fault and item.fault not in {Fault.CONFLICT, Fault.WITHDRAWN}:
+        known = item.name in self._first
+        contradicts = self._first.setdefault(item.name, item) is not item
+        if self._plan.opaque and item.fate.readable:
+            yield Fault.OPAQUE
+        if item.fault and item.fault not in {*OF_TWO, Fault.WITHDRAWN}:
             yield item.fault
-        if item.fault is Fault.CONFLICT and contradicts:
-            yield Fault.CONFLICT
+        if item.fault in OF_TWO and contradicts:
+            yield item.fault
         if not known and item.place in self._holes:
             yield self._holes[item.place]
         if not known and item.place in self._late:

@@ -1,14 +1,16 @@
 """Who is hurt, and when, until the world heals; and who waits then for all to be well."""
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 
 import trio
 
-from scand.core.errors import StoreBlockedError
+from scand.core.errors import StoreError
+from tests.simulation import operators
 from tests.simulation.backends import Power
 from tests.simulation.faults import Fault, Invariant, Violation
-from tests.simulation.plan import ENDINGS
+from tests.simulation.plan import Plan
+from tests.simulation.rates import ENDINGS
 from tests.simulation.scheduler import crash, descendants
 from tests.simulation.store import Crash
 from tests.simulation.world import Life, World
@@ -22,7 +24,7 @@ async def haunt(life: Life) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_crash_actors, life)
         nursery.start_soon(_end, life)
-        nursery.start_soon(_operate, life)
+        nursery.start_soon(operators.operate, life)
         nursery.start_soon(_see_it_recover, life)
 
 
@@ -43,6 +45,34 @@ async def turn_clocks(world: World) -> None:
     world.trace.note("clock", "right")
 
 
+def is_actor(task: trio.lowlevel.Task) -> bool:
+    """Not what supervises: a housekeeper is one while it works."""
+    if "supervise" not in task.name:
+        return "limit_drain" not in task.name
+    return any("keep_house" in str(frame.f_code.co_name) for frame, _ in task.iter_await_frames())
+
+
+def mistake(world: World) -> None:
+    """Somebody starts scand with another configuration; it must refuse to touch the store."""
+    rng, rate = world.streams["mistake"], world.plan.rates.get(Fault.MISTAKEN, 0.0)
+    if not rate or not world.lives or world.healed or rng.random() >= rate:
+        return
+    name, value = rng.choice(list(_MISTAKES.items()))
+    with suppress(StoreError):
+        world.backend.open(world.identity(**{name: value(world.plan)}))
+        raise Violation(Invariant.I5, f"a store of another {name} was accepted")
+    world.backend.kill()
+    world.strike(Fault.MISTAKEN)
+
+
+_MISTAKES: dict[str, Callable[[Plan], str]] = {
+    "name": lambda _: "another",
+    "order": lambda plan: "event_id" if plan.config.feed.order == "created_at" else "created_at",
+    "id_kind": lambda plan: "integer" if plan.opaque else "opaque",
+}
+"""What the configuration may say that is not so."""
+
+
 async def _sleep_hot(world: World, seconds: float) -> None:
     """Sleep, but not longer than until the world heals."""
     left = world.plan.heal_at - trio.current_time()
@@ -54,7 +84,7 @@ async def _crash_actors(life: Life) -> None:
     rate = world.plan.rates.get(Fault.CRASH, 0.0)
     while rate and not world.healed:
         await _sleep_hot(world, rng.expovariate(rate))
-        actors = [task for task in descendants(life.tree) if "limit_drain" not in task.name]
+        actors = [task for task in descendants(life.tree) if is_actor(task)]
         if rng.random() < 0.5:  # they are few, and the only ones to have something in their hands
             actors = [task for task in actors if "stalled" in task.name] or actors
         if actors and not world.healed and not life.connection.dead:
@@ -62,23 +92,6 @@ async def _crash_actors(life: Life) -> None:
             if crash(victim, Crash("a bug")):
                 world.strike(Fault.CRASH)
                 world.trace.note("crash", victim.name)
-
-
-async def _operate(life: Life) -> None:
-    """An operator is called when the feed halts, looks at the audit, and moves the cursor."""
-    world, rng = life.world, life.world.streams["operator"]
-    while True:
-        await life.halted.wait()
-        await trio.sleep(rng.uniform(5.0, 120.0))
-        if not world.checker.passage.halted():
-            continue
-        to = life.lowest() - 1
-        try:
-            await life.generations.between(partial(life.store.move_cursor, to))
-        except StoreBlockedError:
-            continue
-        world.trace.note("operator", to)
-        life.halted = trio.Event()
 
 
 async def _end(life: Life) -> None:
@@ -124,10 +137,17 @@ async def _see_it_recover(life: Life) -> None:
     """Wait until everything has come, which takes a while after the last fault; then stop."""
     world, plan = life.world, life.plan
     await trio.sleep_until(max(plan.heal_at, world.last_change))
+    await _until_well(life)
+    if not world.checker.tidied and await operators.tidy(life):
+        await _until_well(life)
+    world.well = True
+    life.stop(None)
+
+
+async def _until_well(life: Life) -> None:
+    world, plan = life.world, life.plan
     while not world.checker.well():
         if trio.current_time() > plan.deadline:
             world.checker.passage.settle(trio.current_time())
             raise Violation(Invariant.I8, "; ".join(world.checker.ailments()))
         await trio.sleep(plan.config.feed.poll_interval)
-    world.well = True
-    life.stop(None)

@@ -18,7 +18,8 @@ from tests.simulation.faults import Fault, Invariant, Tally, require
 from tests.simulation.manners import Manners
 from tests.simulation.passage import Passage
 from tests.simulation.plan import Plan
-from tests.simulation.scans import MAX_ID_JUMP, Item
+from tests.simulation.pruning import Pruning
+from tests.simulation.scans import MAX_ID_JUMP, Item, Name
 from tests.simulation.trace import Trace
 
 I4, I5, I7, I8 = Invariant.I4, Invariant.I5, Invariant.I7, Invariant.I8
@@ -43,24 +44,29 @@ class Checker:
     ) -> None:
         self._plan, self._carrier, self._manners = plan, carrier, manners
         self._tally, self._trace = tally, trace
-        self.books = Books()
-        self._accounts = Accounts(plan, items, carrier, tally)
-        self.passage = Passage(plan, items, betrayal, self._accounts, carrier, clock, tally)
+        self._places = {item.name: item.place for item in items} | {"": 0}
+        self.books = Books(self._places)
+        self.accounts = Accounts(plan, items, carrier, tally)
+        self._pruning = Pruning(plan, tally)
+        self.passage = Passage(plan, items, betrayal, self.accounts, carrier, clock, tally)
         self._acknowledged = Books()
         self._under_way: Sequence[PageResult] = ()
         self._pages: list[Delivery] = []  # read, and not yet committed
         self._at_head_at = float("-inf")
         self._calm_from = max(plan.heal_at, *(item.shown_at for item in items))
         self._reach = _reach(items)
+        self.tidied = False
 
     # --- a process begins and ends
 
     def opened(self, connection: Connection, ended_by: Fault | None) -> None:
         """A process has opened what the one before it left."""
-        before, self.books = self._acknowledged, Books()
-        self._accounts.open(self.books)
+        before, self.books = self._acknowledged, Books(self._places)
+        self.accounts.open(self.books)
         self.passage.open(self.books, len(before.audit))
         self.books.refresh(connection)
+        self.books.inherit(before)
+        self._pruning.check(self.books)
         self._check_survival(before, self.books)
         unheard = self._under_way if _differ(before, self.books) else ()
         self._take(unheard, before)
@@ -76,20 +82,17 @@ class Checker:
         require(now.audit[: len(before.audit)] == before.audit, I5, "incidents are gone")
         back = now.cursor < before.cursor and len(now.audit) == len(before.audit)
         require(not back, I5, "the cursor fell back:", before.cursor, now.cursor)
-        letters = {(letter.number, letter.identity) for letter in now.letters}
-        for letter in before.letters:
-            require(letter[:2] in letters, I5, "a dead letter is gone:", letter)
         if before.journal:
             self._tally.held(I4)
 
     def _take(self, pages: Sequence[PageResult], before: Books) -> None:
         """Check what the store holds now that these pages are durable."""
-        self._accounts.take()
+        self.accounts.take()
         whole = [page for page in pages if page.position is not None]
         for page in whole:
             delivery = self._carrier.delivered(page.asked_from, page.body.raw)
             if delivery is not None:
-                self._accounts.check_delivery(delivery)
+                self.accounts.check_delivery(delivery)
         self.passage.moved(whole, before.cursor)
         self._acknowledged = copy(self.books)
         self._acknowledged.journal = list(self.books.journal)
@@ -106,6 +109,8 @@ class Checker:
         before, books = self._acknowledged, self.books
         books.refresh(connection)
         rows = books.journal[len(before.journal) :]
+        if books.pruned_events != before.pruned_events:
+            self._pruning.check(books)
         self._trace.note(
             "committed", books.cursor, [(one.seq, one.row["event_id"]) for one in rows]
         )
@@ -116,24 +121,24 @@ class Checker:
 
     # --- what waits in memory
 
-    def _fetched(self, from_id: int) -> None:
+    def _fetched(self, from_id: Name) -> None:
         """A page has been read. What is new in it waits until it is committed."""
         waiting = {item.raw for page in self._pages for item in page.items}
         for page in self._asked_for(from_id):
-            self._accounts.read.append(page)
-            if any(item.raw not in waiting and not self._accounts.has(item) for item in page.items):
+            self.accounts.read.append(page)
+            if any(item.raw not in waiting and not self.accounts.has(item) for item in page.items):
                 self._pages.append(page)
         require(len(self._pages) <= self._bound, I7, "pages:", len(self._pages), self._bound)
         if len(self._pages) > 1:
             self._tally.held(I7)
 
-    def _asked_for(self, from_id: int) -> list[Delivery]:
+    def _asked_for(self, from_id: Name) -> list[Delivery]:
         """The last page that was asked for like this, if it had any events."""
         pages = (page for page in reversed(self._carrier.deliveries) if page.asked_from == from_id)
         return list(islice(pages, 1))
 
     def _committed_pages(self) -> None:
-        known = self._accounts.has
+        known = self.accounts.has
         self._pages = [page for page in self._pages if not all(map(known, page.items))]
 
     @property
@@ -156,6 +161,7 @@ class Checker:
                 self._fetched(from_id)
                 if at_head:
                     self._at_head_at = trio.current_time()
+                    self.passage.holes.at_head()
             case Lifecycle("following"):
                 self._pages = []
         self._trace.note(type(record).__name__, record)
@@ -177,7 +183,9 @@ class Checker:
             yield f"it was last at the head at {self._at_head_at}"
         for item in self.passage.missing(trio.current_time()):
             yield f"never found: {item}"
-        for item in self._accounts.unrecorded():
+        for letter in self.accounts.unreplayed() if self.tidied else ():
+            yield f"never replayed: {letter}"
+        for item in self.passage.unrecorded():
             yield f"served, but never recorded: {item}"
 
     def recovered(self) -> None:
@@ -195,7 +203,7 @@ def _reach(items: Sequence[Item]) -> int:
         if before and item.place - before > MAX_ID_JUMP:
             break
         before = item.place
-        reach = item.event_id or reach
+        reach = item.place if item.fate.readable else reach
     return reach
 
 

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     IOERR = "SQLITE_IOERR"
     LOST_REPLY = "a commit's outcome is lost"
     POISON_ROW = "an event that the store refuses"
+    PRUNED = "old rows are pruned"
     # the clock
     CLOCK_FORWARD = "the wall clock jumps forward"
     CLOCK_BACK = "the wall clock jumps back"
@@ -36,6 +37,7 @@ class Fault(StrEnum):
     GARBAGE = "JSON that is no page"
     OVERSIZE = "a body over the cap"
     LATENCY = "a slow answer"
+    OUTAGE = "an outage of minutes"
     # the carrier's data
     DUPLICATES = "events twice in a page"
     REORDER = "a shuffled page"
@@ -49,11 +51,22 @@ class Fault(StrEnum):
     POISON_PAGE = "an event that breaks its page"
     POISON_FRAME = "an event that breaks all its pages"
     UNKNOWN = "a pair beyond the catalogue"
+    REPAIRED = "a bad event is served whole later"
+    FAR_FUTURE = "a date in the far future"
+    SPARSE = "a history full of holes"
+    OPAQUE = "ids that mean nothing"
     CONFLICT = "another event under a known id"
     WITHDRAWN = "an event is withdrawn"
     # the feed betrays
     FEED_RESET = "the feed begins anew"
     RETENTION = "the feed has lost its old events"
+    # an operator
+    REWIND = "an operator rewinds"
+    MOVED = "an operator moves the cursor"
+    REPLAY = "an operator replays dead letters"
+    DISCARD = "an operator discards dead letters"
+    EXTENDED = "the catalogue is extended"
+    MISTAKEN = "started as another feed"
 
 
 class Invariant(StrEnum):
@@ -91,6 +104,9 @@ def require(holds: object, invariant: Invariant, what: str, *details: object) ->
 
 
 Cell = tuple[Fault, Invariant]
+
+NEVER_MEET = frozenset[Cell]({(Fault.OPAQUE, Invariant.I9)})
+"""Ids without an order cannot be late."""
 
 
 class Tally:

@@ -7,16 +7,20 @@ from scand.ports import PageResult
 from tests.simulation.accounts import Accounts
 from tests.simulation.betrayal import Betrayal
 from tests.simulation.books import Audit, Books
-from tests.simulation.carrier import Carrier
+from tests.simulation.carrier import Carrier, Delivery
 from tests.simulation.clock import JumpingClock
 from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
+from tests.simulation.holes import Holes
 from tests.simulation.plan import Plan
 from tests.simulation.scans import Item
 from tests.simulation.truth import late, promised
 
 I2, I3, I9 = Invariant.I2, Invariant.I3, Invariant.I9
 
-MOVES = ("reset", "cursor_set")
+OPERATED = ("cursor_set", "rewind")
+"""What an operator does to the cursor."""
+
+MOVES = ("reset", *OPERATED)
 """Incidents after which the cursor may be anywhere."""
 
 
@@ -33,6 +37,7 @@ class Passage:
         clock: JumpingClock,
         tally: Tally,
     ) -> None:
+        self._plan, self.holes = plan, Holes(plan)
         self._items, self._betrayal, self._clock = items, betrayal, clock
         self._accounts, self._carrier, self._tally = accounts, carrier, tally
         self._places = [item.place for item in items]
@@ -46,7 +51,7 @@ class Passage:
 
     def open(self, books: Books, audited: int = 0) -> None:
         """Begin with the first row: a process has been started; so many incidents are known."""
-        self._books, self._audited, self._settled = books, audited, 0
+        self._books, self._audited, self._last_settled = books, audited, 0
 
     def moved(self, pages: Sequence[PageResult], before: int) -> None:
         """Check what a commit of these pages passed, the cursor having been at `before`."""
@@ -54,7 +59,7 @@ class Passage:
         self._audited = len(self._books.audit)
         for incident in new:
             self._check_incident(incident)
-            if incident.action == "cursor_set":
+            if incident.action in OPERATED:
                 before = incident.now
         for page in pages:
             before = self._follow(page, before, new)
@@ -65,19 +70,22 @@ class Passage:
 
     def _follow(self, page: PageResult, before: int, incidents: Sequence[Audit]) -> int:
         """Where the cursor is after this page."""
-        cursor = page.position.cursor if page.position else before
+        cursor = self._books.place(page.position.cursor) if page.position else before
         if cursor < before:
             back = any(each.action == "reset" and each.now == cursor for each in incidents)
+            back |= self._plan.opaque and not (cursor and page.asked_from)  # it was seen empty
             require(back, I2, "the cursor went back to", cursor)
-        for item in self._between(before, cursor):
-            self._pass(item, page)
+        delivery = self._carrier.delivered(page.asked_from, page.body.raw)
+        for item in self._between(0 if self._plan.opaque and cursor < before else before, cursor):
+            self._pass(item, page, delivery)
+        self.holes.passed(self._books, delivery, before + 1, cursor)
         return cursor
 
     def _between(self, low: int, high: int) -> Sequence[Item]:
         return self._items[bisect_right(self._places, low) : bisect_right(self._places, high)]
 
-    def _pass(self, item: Item, page: PageResult) -> None:
-        place, delivery = item.place, self._carrier.delivered(page.asked_from, page.body.raw)
+    def _pass(self, item: Item, page: PageResult, delivery: Delivery | None) -> None:
+        place = item.place
         if self._accounts.has(item):
             return
         if self._in_gap(place):
@@ -85,6 +93,9 @@ class Passage:
             return
         was_there = delivery is not None and item.visible(delivery.at)
         require(not was_there, I2, "the cursor passed a scan that was there:", item)
+        if self._plan.opaque:  # what is not there leaves no hole
+            self._lost.add(place)
+            return
         known = place in self._lost or self._accounts.has_place(place) or self._ended(place)
         looked_for = page.history or known
         require(looked_for, I2, "the cursor passed an id that nobody looks for:", place)
@@ -102,8 +113,9 @@ class Passage:
     # --- the gaps
 
     def _check_gaps(self) -> None:
-        settled = self._books.settled[self._settled :]
-        self._settled = len(self._books.settled)
+        settled = [gap for gap in self._books.settled if gap.number > self._last_settled]
+        self._last_settled = max((gap.number for gap in settled), default=self._last_settled)
+        self.holes.settled(self._books, settled)
         for gap in settled:
             if gap.outcome == "filled":
                 for place in range(gap.low, gap.high + 1):
@@ -130,13 +142,13 @@ class Passage:
     def halted(self) -> bool:
         """Whether the last incident is one that an operator has not answered yet."""
         audit = self._books.audit
-        return bool(audit) and audit[-1].action != "cursor_set"
+        return bool(audit) and audit[-1].action not in OPERATED
 
     def _check_incident(self, incident: Audit) -> None:
         """An incident must have happened; an operator may do as he likes."""
-        causes = _CAUSES.get(incident.action, set())
+        causes = (_OPAQUE if self._plan.opaque else _CAUSES).get(incident.action, set())
         known = {self._betrayal.fault} if self._betrayal else set()
-        struck = known | (self._tally.struck.keys() & {Fault.WITHDRAWN})
+        struck = known | (self._tally.struck.keys() & {Fault.WITHDRAWN, Fault.CONFLICT})
         require(not causes or causes & struck, I2, "an incident that never was:", incident)
 
     def _check_lost(self, low: int, high: int) -> None:
@@ -155,23 +167,37 @@ class Passage:
         anew = any(each.action in MOVES and each.was != each.now for each in self._books.audit)
         for group in self._promised:
             owed = (group[0].epoch == 0 or anew) and group[0].place not in self._misdated
+            owed &= not self.skipped(group[0].place)
             if owed and group[0].shown_at <= now and not any(map(self._accounts.has, group)):
                 yield group[0]
+
+    def unrecorded(self) -> Iterator[Item]:
+        """What was read, and is not there; unless it was skipped before it was committed."""
+        return (item for item in self._accounts.unrecorded() if not self.skipped(item.place))
+
+    def skipped(self, place: int) -> bool:
+        """Whether an operator did not want it."""
+        skips = (gap for gap in self._books.settled if gap.outcome == "skipped")
+        return any(gap.low <= place <= gap.high for gap in skips)
 
     def settle(self, now: float) -> None:
         """Check that nothing is missing, when all must have come."""
         for item in self.missing(now):
             was_late = item.place in self._lost | self._waiting
             raise Violation(I9 if was_late else I3, f"never found: {item}")
-        for item in self._accounts.unrecorded():
+        for item in self.unrecorded():
             raise Violation(I3, f"served, but never recorded: {item}")
+        self.holes.balance(self._books, self._accounts.recorded())
         found = {place for place in self._late if self._accounts.has_place(place)}
         if found & {group[0].place for group in self._promised}:
             self._tally.held(I9)
 
 
 _CAUSES = {
-    "reset": {Fault.FEED_RESET, Fault.WITHDRAWN},
+    "reset": {Fault.FEED_RESET, Fault.WITHDRAWN, Fault.CONFLICT},
     "retention_gap": {Fault.FEED_RESET, Fault.RETENTION, Fault.WITHDRAWN},
 }
 """What an incident can be due to."""
+
+_OPAQUE = {"reset": {Fault.FEED_RESET, Fault.RETENTION, Fault.WITHDRAWN}}
+"""The same, where the event of the cursor being gone may mean anything."""

@@ -3,7 +3,7 @@
 Every concern has a random stream of its own, so that a change in one does not reshuffle the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,70 +12,11 @@ from typing import Any
 
 from scand.config import Config
 from tests.simulation.faults import Fault
+from tests.simulation.rates import ACTIVE, ORDERED, SETS_BACK, swarm
 from tests.support.parts import settings
 
 WINDOW = 400.0
 """Seconds of faults, about; then the world heals."""
-
-AWAITED = frozenset[Fault]()
-"""Faults that the daemon is not built for yet."""
-
-ACTIVE = frozenset(Fault) - AWAITED
-
-CLOCK_JUMPS = {Fault.CLOCK_FORWARD, Fault.CLOCK_BACK}
-ENDINGS = {Fault.STOP, Fault.CANCEL, Fault.KILL, Fault.POWER}
-
-MOST: Mapping[Fault, float] = {
-    # per second
-    Fault.CRASH: 0.05,
-    Fault.CLOCK_FORWARD: 0.02,
-    Fault.CLOCK_BACK: 0.02,
-    # per process
-    Fault.STOP: 1.0,
-    Fault.CANCEL: 1.0,
-    Fault.KILL: 1.0,
-    Fault.POWER: 1.0,
-    # per slice
-    Fault.STALL: 0.2,
-    # per transaction
-    Fault.FULL: 0.1,
-    Fault.BUSY: 0.1,
-    Fault.IOERR: 0.1,
-    Fault.LOST_REPLY: 0.05,
-    # per request
-    Fault.ERROR: 0.2,
-    Fault.THROTTLE: 0.08,
-    Fault.REFUSED: 0.04,
-    Fault.NOT_FOUND: 0.04,
-    Fault.TIMEOUT: 0.08,
-    Fault.RESET: 0.15,
-    Fault.TRUNCATED: 0.12,
-    Fault.HTML: 0.1,
-    Fault.GARBAGE: 0.06,
-    Fault.OVERSIZE: 0.1,
-    Fault.LATENCY: 0.15,
-    Fault.DUPLICATES: 0.4,
-    Fault.REORDER: 0.7,
-    Fault.STRAY: 0.1,
-    Fault.CAPPED: 1.0,
-    # per event
-    Fault.LATE: 0.15,
-    Fault.MISSING: 0.15,
-    Fault.JUMP: 0.04,
-    Fault.MALFORMED: 0.12,
-    Fault.UNREADABLE: 0.08,
-    Fault.POISON_PAGE: 0.03,
-    Fault.POISON_FRAME: 0.03,
-    Fault.UNKNOWN: 0.1,
-    Fault.CONFLICT: 0.15,
-    Fault.POISON_ROW: 0.06,
-    Fault.WITHDRAWN: 0.08,
-    # per world
-    Fault.FEED_RESET: 0.8,
-    Fault.RETENTION: 0.8,
-}
-"""The greatest rate that a seed draws for a fault."""
-
 
 CHANNELS = (
     {"pages": 8, "slices": 8, "results": 16},
@@ -83,6 +24,10 @@ CHANNELS = (
     {"pages": 0, "slices": 0, "results": 1},
 )
 """Sizes of the channels between the actors: as in production, small, and none to speak of."""
+
+
+LEAST_PAGE = 3
+"""Events of a page of opaque ids: the cursor's, one without id, and one that leads on."""
 
 
 class Streams:
@@ -106,6 +51,8 @@ class Plan:
     backend: str
     rates: Mapping[Fault, float]
     # the feed
+    opaque: bool
+    sparse: bool
     backlog: int
     events: int
     first_id: int
@@ -119,6 +66,7 @@ class Plan:
     when_idle: str
     bare: bool
     latency: float
+    outages: Sequence[tuple[float, float]]
     # the daemon's surroundings
     store_pause: float
     down_time: float
@@ -126,20 +74,35 @@ class Plan:
     pages: int
     slices: int
     results: int
+    round: float
+    at_once: int
     # the daemon
     config: Config
+    extended_at: float
 
     # --- limits: what the daemon is known not to manage, and is therefore spared
-
-    @property
-    def can_leap_far(self) -> bool:
-        """Whether pages are long enough to prove a leap: `server.FULL_PAGE`, or what is asked."""
-        return self.page >= min(10, self.config.feed.limit)
 
     @property
     def can_leap(self) -> bool:
         """Whether ids may leap at all: a page of nothing but unreadable events is a slow walk."""
         return self.page > 3 or Fault.UNREADABLE not in self.rates
+
+    @property
+    def unreadable_alone(self) -> bool:
+        """Whether events without id come one at a time: opaque ids lead on only where one is read.
+
+        The last event of such a feed has one as well.
+        """
+        return self.opaque
+
+    @property
+    def can_end_unreadable(self) -> bool:
+        """Whether the last event may be without id.
+
+        Once stepped over, it is behind the cursor; set back, that does not come by again. The gap
+        that such an event may hide is open until something comes after it.
+        """
+        return not self.unreadable_alone and not self.rates.keys() & SETS_BACK
 
     @property
     def page(self) -> int:
@@ -150,53 +113,64 @@ class Plan:
     def deadline(self) -> float:
         """When it must have recovered: every wait that the settings allow, a few times over."""
         feed = self.config.feed
-        polls = 12 * (self.backlog + self.events)
+        polls = 24 * (self.backlog + self.events)
         pauses = feed.retry.retry_after_cap + feed.retry.refused_pause + feed.breaker.reset_after
-        return self.heal_at + polls * feed.poll_interval + 4 * feed.late_window + 4 * pauses + 600
+        return self.heal_at + polls * feed.poll_interval + 4 * feed.late_window + 6 * pauses + 900
 
 
 def draw(seed: int, faults: frozenset[Fault] = ACTIVE) -> Plan:
     """The plan of a seed, with no other faults than these."""
     rng = Random(f"{seed}/plan")
-    rates = _rates(rng, faults)
+    rates = swarm(rng, faults)
+    opaque = rng.random() < rates.pop(Fault.OPAQUE, 0.0)
+    if opaque:
+        rates = {fault: rate for fault, rate in rates.items() if fault not in ORDERED}
+        rates[Fault.OPAQUE] = 1.0
     late_window = rng.choice([5.0, 20.0, 60.0])
-    inclusive = rng.random() < 0.6
+    inclusive = rng.random() < 0.6 or opaque
     span = rng.choice([60.0, 150.0, 300.0])
-    order = rng.choice(["event_id", "created_at"])
+    heal_at = span + rng.uniform(20.0, WINDOW - span)
+    order = "created_at" if opaque else rng.choice(["event_id", "created_at"])
+    config = _config(rng, order, late_window, rates, inclusive=inclusive)
+    extended = rng.random() < rates.get(Fault.EXTENDED, 0.0)
     return Plan(
         seed=seed,
         backend=_backend(rng, rates),
         rates=rates,
+        opaque=opaque,
+        sparse=rng.random() < rates.get(Fault.SPARSE, 0.0),
         backlog=rng.choice([0, 5, 30, 60]),
         events=rng.randint(20, 60),
         first_id=rng.choice([1, 1, 2, rng.randint(3, 3000)]),
         parcels=rng.randint(2, 12),
         span=span,
-        heal_at=span + rng.uniform(20.0, WINDOW - span),
-        lag=rng.choice([0.0, 0.5]) * late_window,
+        heal_at=heal_at,
+        lag=3600.0 if opaque else rng.choice([0.0, 0.5]) * late_window,
         inclusive=inclusive,
-        cap=rng.randint(1, 12) if Fault.CAPPED in rates else 0,
+        cap=rng.randint(LEAST_PAGE if opaque else 1, 12) if Fault.CAPPED in rates else 0,
         when_idle=rng.choice(["empty", "204"] if inclusive else ["empty", "204", "404"]),
         bare=rng.random() < 0.2,
         latency=rng.choice([0.01, 0.1, 0.6]),
+        outages=_outages(rng, rates, heal_at),
         store_pause=rng.choice([0.0, 0.001, 0.05, 2.0]),
         down_time=rng.choice([0.1, 5.0, 40.0]),
         life=rng.choice([15.0, 60.0, 200.0]),
         **rng.choice(CHANNELS),
-        config=_config(rng, order, late_window, inclusive=inclusive),
+        round=rng.choice([2.0, 20.0, 60.0]),
+        at_once=rng.choice([1, 3, 20]),
+        config=config,
+        extended_at=heal_at * rng.random() if extended else float("inf"),
     )
 
 
-def _rates(rng: Random, faults: frozenset[Fault]) -> dict[Fault, float]:
-    """A swarm: each seed has its own selection, some of it mild and some of it wild."""
-    share = rng.choice([0.15, 0.4, 0.8])
-    wildness = rng.choice([0.3, 1.0])
-    drawn = {fault: (rng.random(), rng.uniform(0.2, 1.0)) for fault in Fault}
-    return {
-        fault: MOST[fault] * wildness * strength
-        for fault, (chance, strength) in drawn.items()
-        if chance < share and fault in faults
-    }
+def _outages(
+    rng: Random, rates: Mapping[Fault, float], heal_at: float
+) -> Sequence[tuple[float, float]]:
+    """When the carrier is down: longer than some ids are looked for."""
+    if rng.random() >= rates.get(Fault.OUTAGE, 0.0):
+        return ()
+    begin = rng.uniform(0.0, heal_at)
+    return ((begin, min(begin + rng.uniform(10.0, 150.0), heal_at)),)
 
 
 def _backend(rng: Random, rates: Mapping[Fault, float]) -> str:
@@ -219,11 +193,18 @@ def _section(path: Path, *items: tuple[str, Any]) -> Config:
     return settings(path, **sections)
 
 
-def _config(rng: Random, order: str, late_window: float, *, inclusive: bool) -> Config:
+def _config(
+    rng: Random, order: str, late_window: float, rates: Mapping[Fault, float], *, inclusive: bool
+) -> Config:
     truth = "inclusive" if inclusive else "exclusive"
+    opaque = Fault.OPAQUE in rates
+    limits = [LEAST_PAGE, 5, 8, 13, 20] if opaque else [1, 2, 3, 5, 8, 13, 20]
+    pruned = Fault.PRUNED in rates
+    modes = ["strict"] if Fault.EXTENDED in rates else ["open", "open", "strict"]
     return _section(
         Path("scand.db"),
-        ("feed.limit", rng.choice([1, 2, 3, 5, 8, 13, 20])),
+        ("feed.id_kind", "opaque" if opaque else "integer"),
+        ("feed.limit", rng.choice(limits)),
         ("feed.poll_interval", rng.choice(["2s", "5s"])),
         ("feed.timeout", rng.choice(["5s", "15s"])),
         ("feed.order", order),
@@ -238,8 +219,10 @@ def _config(rng: Random, order: str, late_window: float, *, inclusive: bool) -> 
         ("feed.retry.cap", rng.choice(["2s", "15s"])),
         ("feed.retry.retry_after_cap", "30s"),
         ("feed.retry.refused_pause", rng.choice(["2s", "15s"])),
-        ("catalogue.mode", rng.choice(["open", "open", "strict"])),
+        ("catalogue.mode", rng.choice(modes)),
         ("processors.shards", rng.choice([1, 2, 3, 4])),
+        ("store.keep_events", rng.choice(["1s", "20s", "2m"]) if pruned else "forever"),
+        ("store.keep_dead_letters", rng.choice(["1s", "20s", "2m"]) if pruned else "90d"),
         ("supervisor.intensity", rng.choice([2, 5, 1000])),
         ("supervisor.drain_timeout", rng.choice(["0.5s", "20s"])),
     )

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from tests.simulation import chaos
 from tests.simulation.faults import Cell, Fault, Invariant, Violation
-from tests.simulation.plan import ACTIVE, draw
+from tests.simulation.plan import draw
+from tests.simulation.rates import ACTIVE
 from tests.simulation.scheduler import Guard, deterministic, rewired
 from tests.simulation.trace import Trace
 from tests.simulation.world import Life, World
@@ -92,6 +93,7 @@ async def live(world: World) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(chaos.turn_clocks, world)
         while not world.well:
+            chaos.mistake(world)
             await Life(world).run(chaos.haunt)
             await trio.sleep(min(rng.expovariate(1 / world.plan.down_time), 300.0))
         nursery.cancel_scope.cancel()

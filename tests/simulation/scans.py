@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from random import Random
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from tests.simulation.faults import Fault
 from tests.simulation.plan import Plan, Streams
@@ -26,6 +28,8 @@ FIELDS = (
 _LEAPS = (50, MAX_ID_JUMP - 5, MAX_ID_JUMP + 5, 1_000_000)
 
 Row = dict[str, Any]
+Name = int | str
+"""An EventId: the place itself, or where ids mean nothing, a text that tells nothing of it."""
 
 _KNOWN = (
     *(("PICKUP", ""), ("STATUS", ""), ("STATUS", ""), ("DELIVERY", "")),
@@ -34,11 +38,20 @@ _KNOWN = (
 
 
 class Fate(NamedTuple):
-    """What must become of a scan: a row of the journal, or a dead letter with this reason."""
+    """What must become of a scan: a row of the journal, or a dead letter with this reason.
+
+    Once the catalogue is extended, the row may be `later`.
+    """
 
     row: Row | None
     reason: str = ""
     readable: bool = True
+    later: Row | None = None
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """What it may be in the journal."""
+        return [row for row in (self.row, self.later) if row is not None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Item:
     """
 
     place: int
+    name: Name
     shown_at: float
     raw: bytes
     fate: Fate
@@ -60,11 +74,6 @@ class Item:
         """Whether it is served now."""
         return self.shown_at <= now < self.gone_at
 
-    @property
-    def event_id(self) -> int | None:
-        """The place, where the scan tells it."""
-        return self.place if self.fate.readable else None
-
 
 def grow(plan: Plan, streams: Streams) -> list[Item]:
     """All that the feed will ever hold, were it true to its word; by place."""
@@ -75,21 +84,32 @@ def grow(plan: Plan, streams: Streams) -> list[Item]:
         Maker(plan, streams["scans"], place, shown)
         for place, shown in zip(places, times, strict=True)
     ]
-    items = [maker.make() for maker in makers]
+    items = _made(plan, makers)
     if Fault.CONFLICT in plan.rates and rng.random() < 0.5:
         items[-1] = makers[-1].conflict()  # which every poll repeats
+    if not (plan.can_end_unreadable or items[-1][0].fate.readable):
+        items[-1] = [makers[-1].plain()]
     return [variant for item in items for variant in item]
+
+
+def _made(plan: Plan, makers: Sequence["Maker"]) -> list[list[Item]]:
+    items: list[list[Item]] = []
+    for maker in makers:
+        made = maker.make()
+        alone = not items or items[-1][0].fate.readable or not plan.unreadable_alone
+        items.append(made if alone or made[0].fate.readable else [maker.plain()])
+    return items
 
 
 def _places(plan: Plan, rng: Random) -> list[int]:
     places, place = [], plan.first_id if plan.can_leap else min(plan.first_id, 2)
-    for _ in range(plan.backlog + plan.events):
+    for count in range(plan.backlog + plan.events):
         places.append(place)
-        place += 1
+        place += rng.randint(2, 18) if plan.sparse and count < plan.backlog else 1
         if rng.random() < plan.rates.get(Fault.MISSING, 0.0):
             place += rng.randint(1, 4)
         if rng.random() < plan.rates.get(Fault.JUMP, 0.0) and plan.can_leap:
-            place += rng.choice(_LEAPS if plan.can_leap_far else _LEAPS[:2])
+            place += rng.choice(_LEAPS)
     return places
 
 
@@ -115,6 +135,14 @@ class Maker:
     shown: float
     epoch: int = 0
 
+    @property
+    def name(self) -> Name:
+        """The EventId of what is served here."""
+        if not self.plan.opaque:
+            return self.place
+        seed = f"{self.plan.seed}/{self.epoch}/{self.place}".encode()
+        return str(UUID(bytes=blake2b(seed, digest_size=16).digest()))
+
     def make(self) -> list[Item]:
         """The scan, or those that are served one after the other at its place."""
         for fault, make in _KINDS:
@@ -122,6 +150,8 @@ class Maker:
                 return [replace(make(self), fault=fault)]
         if self.rng.random() < self.plan.rates.get(Fault.CONFLICT, 0.0):
             return self.conflict()
+        if self.rng.random() < self.plan.rates.get(Fault.REPAIRED, 0.0):
+            return self.repaired()
         if self.rng.random() < self.plan.rates.get(Fault.WITHDRAWN, 0.0):
             gone_at = self.shown + self.rng.uniform(0.0, 100.0)
             return [replace(self.plain(), gone_at=gone_at, fault=Fault.WITHDRAWN)]
@@ -135,8 +165,25 @@ class Maker:
 
     def unknown(self) -> Item:
         wire, row = self._scan("RETURN", "WAREHOUSE")
-        strict = self.plan.config.catalogue.mode == "strict"
-        return self._item(wire, Fate(None, "not_in_catalogue") if strict else Fate(row))
+        return self._item(wire, self._unlisted(row))
+
+    def nameless(self) -> Item:
+        """Without a RunId, which only the open catalogue takes."""
+        wire, row = self._scan(*self.rng.choice(_KNOWN))
+        wire["User"] = self.rng.choice([{"CarrierId": "NC"}, {"CarrierId": "NC", "RunId": None}])
+        return self._item(wire, self._unlisted(row | {"run_id": None}))
+
+    def far_future(self) -> Item:
+        wire, row = self._scan(*self.rng.choice(_KNOWN))
+        wire["CreatedDateTimeUtc"] = row["created_at"] = "9999-12-31T23:59:59.9999999Z"
+        late = self.plan.config.feed.order == "created_at"
+        return self._item(wire, Fate(None, "far_future") if late else Fate(row))
+
+    def _unlisted(self, row: Row) -> Fate:
+        if self.plan.config.catalogue.mode == "open":
+            return Fate(row)
+        later = row if self.plan.extended_at < float("inf") else None
+        return Fate(None, "not_in_catalogue", later=later)
 
     def conflict(self) -> list[Item]:
         """Two scans under one id, one after the other."""
@@ -148,26 +195,37 @@ class Maker:
             replace(other, shown_at=then, fault=Fault.CONFLICT),
         ]
 
+    def repaired(self) -> list[Item]:
+        """What is wrong with a scan, and from some time on the scan as it should be."""
+        broken, whole = self.malformed(), self.plain()
+        then = self.shown + self.rng.uniform(0.0, 200.0)
+        return [
+            replace(broken, gone_at=then),
+            replace(whole, shown_at=then, fault=Fault.REPAIRED),
+        ]
+
     # --- what is not
 
     def malformed(self) -> Item:
         wire, _ = self._scan("STATUS", "")
         change, reason = self.rng.choice(_MALFORMED)
+        if self.rng.random() < 0.1 and not self.plan.opaque:  # its place can be read all the same
+            change, reason = {"EventId": str(self.place)}, "invalid_event_id"
         wire.update(change)
-        if reason == "invalid_event_id":  # its place can be read all the same
-            wire["EventId"] = str(self.place)
         return self._item(wire, Fate(None, reason))
 
     def unreadable(self) -> Item:
         wire, _ = self._scan("STATUS", f"at {self.place}")
-        if self.rng.random() < 0.5:
-            del wire["EventId"]
-            return self._item(wire, Fate(None, "missing_field", readable=False))
-        return self._item(f"scan {self.place}", Fate(None, "not_an_object", readable=False))
+        name, reason = self.rng.choice(_UNREADABLE)
+        if reason == "not_an_object":
+            return self._item([name, self.place], Fate(None, reason, readable=False))
+        wire["EventId"] = name
+        return self._item(wire, Fate(None, reason, readable=False))
 
     def poison(self) -> Item:
+        """What no reader takes for JSON; the careful one finds the id all the same."""
         wire, _ = self._scan("STATUS", "")
-        wire["Weight"] = float("nan")
+        wire["Weight"] = self.rng.choice([float("nan"), float("inf"), "\ud800"])
         return self._item(wire, Fate(None, "not_json"))
 
     def unframed(self) -> Item:
@@ -181,13 +239,13 @@ class Maker:
 
     def _item(self, wire: object, fate: Fate) -> Item:
         raw = json.dumps(wire).encode()
-        return Item(self.place, self.shown, raw, fate, epoch=self.epoch)
+        return Item(self.place, self.name, self.shown, raw, fate, epoch=self.epoch)
 
     def _scan(self, kind: str, status: str) -> tuple[dict[str, Any], Row]:
         rng, number = self.rng, self.rng.randint(1, 40)
         written, created_at = self._instant()
         row = {
-            "event_id": self.place,
+            "event_id": self.name,
             "parcel_id": 1 + rng.randrange(self.plan.parcels),
             "type": kind,
             "created_at": created_at,
@@ -199,7 +257,7 @@ class Maker:
             "device_transaction_id": self.place,
         }
         return {
-            "EventId": self.place,
+            "EventId": self.name,
             "ParcelId": row["parcel_id"],
             "Type": rng.choice([kind, kind, f" {kind.lower()}"]),
             "CreatedDateTimeUtc": written,
@@ -225,11 +283,28 @@ _BREAKS = (('the door"', '"the door"'), ('the door"', "the door"), ('door"}', 'd
 
 _MALFORMED: Sequence[tuple[dict[str, Any], str]] = (
     ({"ParcelId": None}, "missing_field"),
+    ({"Type": None}, "missing_field"),
+    ({"CreatedDateTimeUtc": None}, "missing_field"),
     ({"ParcelId": "5001"}, "invalid_parcel_id"),
-    ({"EventId": "its place, as text"}, "invalid_event_id"),
+    ({"ParcelId": 0}, "invalid_parcel_id"),
+    ({"ParcelId": 2**63}, "invalid_parcel_id"),
+    ({"ParcelId": 7.5}, "invalid_parcel_id"),
     ({"CreatedDateTimeUtc": "yesterday"}, "invalid_created_at"),
+    ({"CreatedDateTimeUtc": "2021-02-30T00:00:00Z"}, "invalid_created_at"),
+    ({"CreatedDateTimeUtc": "0001-01-01T00:00:00+14:00"}, "invalid_created_at"),
+    ({"CreatedDateTimeUtc": 1620820800}, "invalid_created_at"),
     ({"Type": " "}, "invalid_field"),
+    ({"Type": {"a": "b"}}, "invalid_field"),
     ({"StatusCode": ["a", "list"]}, "invalid_field"),
+    ({"User": "NC1001"}, "invalid_field"),
+    ({"Device": {"DeviceId": [103]}}, "invalid_field"),
+)
+
+_UNREADABLE: Sequence[tuple[Any, str]] = (
+    (None, "missing_field"),
+    (7.25, "invalid_event_id"),
+    ({"is": "an object"}, "invalid_event_id"),
+    ("scan", "not_an_object"),
 )
 
 _KINDS: Sequence[tuple[Fault, Callable[[Maker], Item]]] = (
@@ -237,6 +312,8 @@ _KINDS: Sequence[tuple[Fault, Callable[[Maker], Item]]] = (
     (Fault.UNREADABLE, Maker.unreadable),
     (Fault.POISON_PAGE, Maker.poison),
     (Fault.POISON_FRAME, Maker.unframed),
+    (Fault.FAR_FUTURE, Maker.far_future),
     (Fault.UNKNOWN, Maker.unknown),
+    (Fault.UNKNOWN, Maker.nameless),
     (Fault.POISON_ROW, Maker.plain),
 )

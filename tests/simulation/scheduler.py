@@ -16,6 +16,7 @@ import outcome
 import trio
 import trio._core._run as trio_run
 
+from scand.actors import housekeeper
 from scand.runtime import daemon
 from tests.simulation.faults import Invariant, Violation
 from tests.simulation.plan import Plan
@@ -46,13 +47,16 @@ def rewired(plan: Plan, jitter: Random, on_slice: Hook) -> Iterator[None]:
     async def stalled(slices: Any, *args: Any) -> None:
         await process(Stalled(slices, on_slice), *args)
 
-    with exchanged(
-        daemon,
-        Random=partial(Random, jitter.random()),
-        PAGES=plan.pages,
-        SLICES=plan.slices,
-        RESULTS_PER_SHARD=plan.results,
-        process=stalled,
+    with (
+        exchanged(housekeeper, ROUND=plan.round, AT_ONCE=plan.at_once),
+        exchanged(
+            daemon,
+            Random=partial(Random, jitter.random()),
+            PAGES=plan.pages,
+            SLICES=plan.slices,
+            RESULTS_PER_SHARD=plan.results,
+            process=stalled,
+        ),
     ):
         yield
 

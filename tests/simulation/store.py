@@ -8,15 +8,20 @@ from typing import Any, TypeVar
 
 import trio
 
+from scand.core.event import EventId
 from scand.core.parcel import ORDERS
+from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, Clock, PageResult, Receipt
 from scand.store import commit as transactions
-from scand.store import moving, transaction
+from scand.store import moving, replaying, transaction
+from scand.store.old_letters import prune_dead_letters
+from scand.store.pruning import prune_events
 from scand.store.transaction import Transaction
 from scand.store.trouble import explained
 from tests.simulation.backends import NAME, Connection, Rows
 from tests.simulation.faults import Fault, Tally
 from tests.simulation.plan import Plan
+from tests.simulation.scans import Name
 from tests.simulation.trace import Trace
 from tests.support.power import PowerCut
 
@@ -41,7 +46,7 @@ def trouble(code: int, words: str) -> sqlite3.OperationalError:
 class Brittle:
     """A connection on which the n-th statement from now goes wrong."""
 
-    def __init__(self, real: Connection, refused: frozenset[int]) -> None:
+    def __init__(self, real: Connection, refused: frozenset[Name]) -> None:
         self._real, self._refused = real, refused
         self._left = -1
         self._strike: Callable[[Brittle], None] = _nothing
@@ -94,7 +99,7 @@ def _nothing(_: Brittle) -> None:
 
 
 class SimulatedStore:
-    """Implements `ports.Store` for one process."""
+    """Implements `ports.Store` and `ports.Letters` for one process."""
 
     def __init__(
         self,
@@ -116,29 +121,55 @@ class SimulatedStore:
 
     async def begin(self) -> Checkpoint:
         """Count a generation, and say where to go on from."""
-        return await self._run(transactions.begin(), lambda: None)
+        return await self._run(transactions.begin())
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none; the outcome may get lost on its way back."""
-        self._before(pages)
-        work = transactions.commit(pages, self._key, self._clock.now())
-        receipt = await self._run(work, lambda: self._after(pages))
+        receipt = await self._run(transactions.commit(pages, self._key, self._clock.now()), pages)
         if self._happens(Fault.LOST_REPLY):
             self._strike(Fault.LOST_REPLY)
             raise Crash("the outcome of a commit was lost")
         return receipt
 
-    async def move_cursor(self, to: int) -> moving.Moved:
-        """Go on with the event after `to`; while no generation of ingest runs."""
-        self._before(())
-        work = moving.move_cursor(to, self._clock.now())
-        return await self._run(work, lambda: self._after(()))
+    # --- an operator, while no generation of ingest runs
 
-    async def _run(self, work: Transaction[Result], done: Callable[[], None]) -> Result:
+    async def move_cursor(self, to: EventId) -> moving.Moved:
+        """Go on with the event after `to`."""
+        return await self._run(moving.move_cursor(to, self._clock.now()))
+
+    async def rewind(self, to: EventId) -> moving.Moved:
+        """Read again from event `to` on."""
+        return await self._run(moving.rewind(to, self._clock.now()))
+
+    # --- an operator, beside it
+
+    async def choose_letters(self, selection: Selection) -> Chosen:
+        """The first letters of a selection."""
+        return await self._run(replaying.choose(selection))
+
+    async def replay_letters(self, numbers: Sequence[int], review: Review) -> Sequence[Item]:
+        """Try letters again."""
+        return await self._run(replaying.replay(numbers, review, self._key, self._clock.now()))
+
+    async def discard_letters(self, numbers: Sequence[int]) -> Sequence[Item]:
+        """Give letters up."""
+        return await self._run(replaying.discard(numbers, self._clock.now()))
+
+    # --- housekeeping
+
+    async def prune_events(self, before: float, limit: int) -> int:
+        """Remove old rows of the journal."""
+        return await self._run(prune_events(before, limit, self._key))
+
+    async def prune_dead_letters(self, before: float, limit: int) -> int:
+        """Remove letters that were closed long ago."""
+        return await self._run(prune_dead_letters(before, limit))
+
+    async def _run(self, work: Transaction[Result], pages: Sequence[PageResult] = ()) -> Result:
         with trio.CancelScope(shield=True):
             async with self._lock:
                 await self._pause()
-                outcome = self._attempt(work, done)
+                outcome = self._attempt(work, pages)
                 await self._pause()
         if outcome is None:
             await trio.sleep_forever()  # a dead process does nothing more; it is being cancelled
@@ -146,8 +177,12 @@ class SimulatedStore:
         assert outcome is not None
         return outcome[0]
 
-    def _attempt(self, work: Transaction[Result], done: Callable[[], None]) -> tuple[Result] | None:
+    def _attempt(
+        self, work: Transaction[Result], pages: Sequence[PageResult]
+    ) -> tuple[Result] | None:
         """The outcome of a transaction; None if it killed the process."""
+        if not self._connection.dead:
+            self._before(pages)
         self._arm()
         try:
             with explained(Path(NAME)):
@@ -155,7 +190,7 @@ class SimulatedStore:
         except (Killed, PowerCut) as end:
             self._die(Fault.KILL if isinstance(end, Killed) else Fault.POWER)
             return None
-        done()
+        self._after(pages)
         return (result,)
 
     async def _pause(self) -> None:

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from tests.simulation.plan import ACTIVE, draw
+from tests.simulation.plan import draw
+from tests.simulation.rates import ACTIVE
 from tests.simulation.run import run
 from tests.simulation.sweep import Summary, summarise
 

@@ -11,7 +11,8 @@ import trio
 
 from tests.simulation.answers import HTML, JSON, PLAIN, Answer, gzipped
 from tests.simulation.faults import Fault
-from tests.simulation.plan import CLOCK_JUMPS, Plan
+from tests.simulation.plan import Plan
+from tests.simulation.rates import CLOCK_JUMPS
 from tests.support.parts import NOON
 
 MAX_BODY = 1 << 15

@@ -1,15 +1,21 @@
 """One seed: a carrier, a disk, and one process of scand after the other until all is well."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
 
 import trio
 
+from scand.config import Config
+from scand.config.sections import CatalogueSection
 from scand.core.errors import IngestFailedError
 from scand.feed.http import HttpFeed, open_client
 from scand.records import FeedBetrayed, Record
 from scand.runtime import daemon
 from scand.runtime.generations import Generations
+from scand.runtime.groups import ungrouped
 from scand.store.opening import Identity
+from scand.store.reading import Reader
+from scand.store.verify import verify
 from tests.simulation import backends
 from tests.simulation.betrayal import betray
 from tests.simulation.carrier import Carrier
@@ -18,12 +24,17 @@ from tests.simulation.clock import JumpingClock
 from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
 from tests.simulation.manners import Manners
 from tests.simulation.plan import Plan, Streams
-from tests.simulation.scans import grow
+from tests.simulation.scans import Name, grow
 from tests.simulation.store import Brittle, SimulatedStore
 from tests.simulation.trace import Trace
 from tests.simulation.troubles import MAX_BODY
 from tests.support.parts import URL
 from tests.support.power import PowerCut
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from scand.store.sqlite import SqliteStore
 
 
 class World:
@@ -49,16 +60,36 @@ class World:
             self.tally,
             trace,
         )
-        self.refused = frozenset(item.place for item in items if item.fault is Fault.POISON_ROW)
+        self.refused = frozenset(item.name for item in items if item.fault is Fault.POISON_ROW)
         self.last_change = max(max(item.shown_at, _finite(item.gone_at)) for item in items)
         self.ended_by: Fault | None = None
         self.lives = 0
         self.well = False
+        self.betrayed = betrayal is not None
 
     @property
     def healed(self) -> bool:
         """Whether no fault will strike any more."""
         return trio.current_time() >= self.plan.heal_at
+
+    @property
+    def config(self) -> Config:
+        """What is in the file now: an operator may have extended the catalogue."""
+        config = self.plan.config
+        if not self.checker.accounts.extended:
+            return config
+        return config.model_copy(update={"catalogue": CatalogueSection(mode="open")})
+
+    def name_at(self, place: int) -> Name:
+        """The EventId of what is shown there now."""
+        now = trio.current_time()
+        return next(item.name for item in self.items if item.place == place and item.visible(now))
+
+    def identity(self, **changes: str) -> Identity:
+        """Whose feed it is, as the configuration says, or as a mistaken one would."""
+        feed = self.plan.config.feed
+        right = {"name": feed.name, "id_kind": feed.id_kind, "order": feed.order, "url": feed.url}
+        return Identity(**{**right, **changes})  # type: ignore[arg-type]
 
     def strike(self, fault: Fault) -> None:
         """A fault has done its harm."""
@@ -82,12 +113,13 @@ class Life:
 
     def __init__(self, world: World) -> None:
         self.world, self.plan = world, world.plan
-        feed = world.plan.config.feed
-        identity = Identity(feed.name, feed.id_kind, feed.order, feed.url)
-        connection = world.backend.open(identity)
+        connection = world.backend.open(world.identity())
+        if trio.current_time() >= world.plan.extended_at:
+            world.checker.accounts.extended = True
         world.checker.opened(connection, world.ended_by)
         world.lives += 1
         world.ended_by = None
+        self._check_verified(connection)
         self.connection = Brittle(connection, world.refused)
         self.store = SimulatedStore(
             self.connection,
@@ -117,11 +149,12 @@ class Life:
                 now=world.clock.utc,
             )
             parts = daemon.Parts(
-                self.plan.config,
+                world.config,
                 http,
                 self.store,
                 world.clock,
                 self._heard,
+                chores=daemon.build_chores(world.config, cast("SqliteStore", self.store)),
                 stopping=self.stopping,
                 generations=self.generations,
             )
@@ -140,13 +173,18 @@ class Life:
     async def _tree(self, parts: daemon.Parts) -> None:
         self.tree = trio.lowlevel.current_task()
         try:
-            with self.scope:
+            with ungrouped(), self.scope:
                 await daemon.run_tree(parts)
         except IngestFailedError as error:
             require(not self.world.healed, Invariant.I8, "ingest gave up:", error)
             self.world.trace.note("gave up", error)
         except Exception as error:
             raise Violation(Invariant.I8, f"it ended with {error!r}") from error
+
+    def _check_verified(self, connection: backends.Connection) -> None:
+        """What `scand verify` says of the store that was left behind."""
+        found = verify(Reader(cast("sqlite3.Connection", connection)))
+        require(found.ok, Invariant.I1, "scand verify finds differences:", found)
 
     def _check_end(self) -> None:
         grace = self.plan.config.supervisor.drain_timeout + 30 * self.plan.store_pause + 1.0
@@ -158,11 +196,6 @@ class Life:
             self.world.checker.heard(record)
         if isinstance(record, FeedBetrayed) and record.policy == "halt":
             self.halted.set()
-
-    def lowest(self) -> int:
-        """The least id that the feed shows, where an operator would go on."""
-        now = trio.current_time()
-        return min((item.place for item in self.world.items if item.visible(now)), default=1)
 
     # --- ways to end
 
