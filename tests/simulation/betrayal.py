@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tests.simulation.faults import Fault
+from tests.simulation.making import Maker
 from tests.simulation.plan import Plan, Streams
-from tests.simulation.scans import Item, Maker
+from tests.simulation.scans import Item
 
 
 @dataclass(frozen=True)

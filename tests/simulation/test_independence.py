@@ -10,6 +10,8 @@ HERE = Path(__file__).parent
 ORACLE = (
     "truth",
     "scans",
+    "making",
+    "growth",
     "books",
     "accounts",
     "decisions",

@@ -22,9 +22,10 @@ from tests.simulation.carrier import Carrier
 from tests.simulation.checker import Checker
 from tests.simulation.clock import JumpingClock
 from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
+from tests.simulation.growth import grow
 from tests.simulation.manners import Manners
 from tests.simulation.plan import Plan, Streams
-from tests.simulation.scans import Name, grow
+from tests.simulation.scans import Name
 from tests.simulation.store import Brittle, SimulatedStore
 from tests.simulation.trace import Trace
 from tests.simulation.troubles import MAX_BODY
