@@ -53,8 +53,8 @@ def the_pruned_are_nobody() -> AbstractContextManager[None]:
 def a_replay_forgets_the_parcel() -> AbstractContextManager[None]:
     """It writes into the journal, and not what follows from that."""
 
-    def write(events: Any, _delta: Any, _key: Any, recorded_at: int) -> Any:
-        yield from commit._write_events(events, {}, recorded_at)
+    def write(events: Any, _delta: Any, _key: Any, recorded_at: int, _traced: Any) -> Any:
+        yield from commit._write_events(events, {}, recorded_at, {})
 
     return exchanged(replaying, write_fresh=write)
 
