@@ -74,6 +74,8 @@ def last_element(body: bytes, array: Path, end: int) -> int:
         if between:
             start, between = token.start(), False
         kind = token.lastgroup
+        if kind == "broken":  # a string without end has the rest
+            break
         between = kind == "comma" and depth == 1
         depth += (kind == "open") - (kind == "close")
     return start
@@ -88,7 +90,7 @@ def _find_array(body: bytes, array: Path) -> tuple[int, bool]:
         key = before[0] if before[1] == b":" else b""
         if text == b"[" and (not keys or _spell([*keys[1:], key], array)):
             return token.end(), bool(keys)
-        if not keys and text != b"{":
+        if token.lastgroup == "broken" or (not keys and text != b"{"):
             break
         if token.lastgroup == "open":
             keys.append(key)

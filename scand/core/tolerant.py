@@ -29,6 +29,9 @@ MARK = 4 << 10
 _SEVERAL = re.compile(rb"""[,}][^":,{}]*\{""")
 """What is between two events, and nowhere in one, but for objects in an array."""
 
+_UNENDED = "Unterminated string"
+"""What the standard library says of a string that the page ends in, at the string's beginning."""
+
 _PASSING = re.compile(rb"[\w-]*\d[\w-]*")
 """What a message for people says of one request only: numbers, times, ids."""
 
@@ -107,7 +110,7 @@ def _breaks_at(page: bytes) -> int:
     try:
         json.loads(page.decode("latin-1"))  # a character for each byte
     except json.JSONDecodeError as error:
-        return error.pos
+        return len(page) if error.msg.startswith(_UNENDED) else error.pos
     except (ValueError, RecursionError):
         pass
     return len(page)
