@@ -104,7 +104,7 @@ def isolate(covered: int, limit: int, reach: int, *, repeats: bool = False) -> S
     covered, broken = yield from _approach(covered, limit)
     if broken is None:
         return Ending.READ
-    beyond = yield from _find_readable(broken, covered + 1, reach)
+    beyond = yield from _find_other(broken, covered + 1, reach)
     if beyond is None:
         return Ending.EVERYWHERE
     last = yield from _find_last(broken, covered + 1, beyond)
@@ -125,7 +125,7 @@ def learn_manners(covered: int, reach: int, *, is_event: bool) -> Lesson:
     if is_event and isinstance(answer, Shown):
         return covered in answer.ids
     if isinstance(answer, Unread):
-        if (yield from _find_readable(answer, covered + 1, reach)) is None:
+        if (yield from _find_other(answer, covered + 1, reach)) is None:
             return None
         answer = yield from _search_upwards(covered + 1, reach)
     if answer is None or not answer.ids:
@@ -172,8 +172,8 @@ def _approach(covered: int, room: int) -> _Part[tuple[int, Unread | None]]:
         limit = max(1, room // 2)
 
 
-def _find_readable(broken: Unread, start: int, reach: int) -> _Part[int | None]:
-    """An id beyond `start` from where on the carrier answers as it should, if there is one.
+def _find_other(broken: Unread, start: int, reach: int) -> _Part[int | None]:
+    """An id beyond `start` from where on the carrier answers otherwise, if there is one.
 
     Far away there should be nothing, or other events. Where there is the same, it is everywhere.
     """
@@ -185,8 +185,21 @@ def _find_readable(broken: Unread, start: int, reach: int) -> _Part[int | None]:
             return spot
     if elsewhere == [broken, broken]:
         return None
-    shown = yield from _search_upwards(start, reach)
-    return shown and shown.least
+    return (yield from _search_another(broken, start, reach))
+
+
+def _search_another(broken: Unread, start: int, reach: int) -> _Part[int | None]:
+    """An id from where on the answer is another: a page, or other damage that two ids have alike.
+
+    Damage that differs with every question is no event's.
+    """
+    before, step = broken, 1
+    while step <= reach and start + step <= MAX_ID:
+        answer = yield Question(start + step, 1)
+        if isinstance(answer, Shown) or answer == before != broken:
+            return start + step
+        before, step = answer, step * 2
+    return None
 
 
 def _search_upwards(start: int, reach: int) -> _Part[Shown | None]:
