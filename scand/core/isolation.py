@@ -17,7 +17,7 @@ that can be read to the broken one. An event is given up only for an answer that
 `CONFIRMATIONS` times the same; one damaged on the way may lead astray, but no further than that.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -177,28 +177,32 @@ def _find_other(broken: Unread, start: int, reach: int) -> _Part[int | None]:
 
     Far away there should be nothing, or other events. Where there is the same, it is everywhere.
     """
-    elsewhere = []
+    elsewhere: list[Unread] = []
     for far in (reach, reach // 2):
         spot = min(start + far, MAX_ID)
-        elsewhere.append((yield Question(spot, 1)))
-        if isinstance(elsewhere[-1], Shown):
+        answer = yield Question(spot, 1)
+        if isinstance(answer, Shown):
             return spot
+        elsewhere.append(answer)
     if elsewhere == [broken, broken]:
         return None
-    return (yield from _search_another(broken, start, reach))
+    return (yield from _search_another(broken, start, reach, elsewhere))
 
 
-def _search_another(broken: Unread, start: int, reach: int) -> _Part[int | None]:
+def _search_another(
+    broken: Unread, start: int, reach: int, elsewhere: Iterable[Unread]
+) -> _Part[int | None]:
     """An id from where on the answer is another: a page, or other damage that two ids have alike.
 
     Damage that differs with every question is no event's.
     """
-    before, step = broken, 1
+    others, step = {broken, *elsewhere}, 1
     while step <= reach and start + step <= MAX_ID:
         answer = yield Question(start + step, 1)
-        if isinstance(answer, Shown) or answer == before != broken:
+        if isinstance(answer, Shown) or (answer != broken and answer in others):
             return start + step
-        before, step = answer, step * 2
+        others.add(answer)
+        step *= 2
     return None
 
 
