@@ -93,7 +93,7 @@ def test_a_mended_event_is_applied(setup: Setup, carrier: Carrier) -> None:
         assert daemon.end(signal.SIGTERM) == 0
     assert events(setup) == set(range(1, 301))
     listed = setup.scand("dead-letters", "list", "--state", "superseded", "--json")
-    assert [json.loads(line)["event_id"] for line in listed.stdout.splitlines()] == [BROKEN]
+    assert [letter["event_id"] for letter in json.loads(listed.stdout)] == [BROKEN]
 
 
 def test_a_halt_waits_for_the_carrier(setup: Setup, carrier: Carrier) -> None:
