@@ -110,9 +110,9 @@ class Client:
 
 
 @st.composite
-def feeds(draw: st.DrawFn) -> Feed:
+def feeds(draw: st.DrawFn, longest: int = REACH // 2) -> Feed:
     """Ids near and far apart, any of them broken."""
-    steps = st.integers(1, 3) | st.integers(1, 1000) | st.integers(1, REACH // 2)
+    steps = st.integers(1, 3) | st.integers(1, 1000) | st.integers(1, longest)
     ids, last = [], draw(st.sampled_from([0, 0, 10**9]))
     for step in draw(st.lists(steps, min_size=1, max_size=40)):
         last += step
@@ -133,9 +133,12 @@ def test_every_broken_event_is_found_and_all_others_are_read(feed: Feed, limit: 
     assert client.taken == set(feed.ids) - feed.broken
 
 
-@given(feeds(), limits)
+@given(feeds(longest=REACH // 100), limits)
 def test_nothing_is_passed_in_silence(feed: Feed, limit: int) -> None:
-    """Where all broken events look alike, some may hide between them: a range accounts for them."""
+    """Where all broken events look alike, some may hide between them: a range accounts for them.
+
+    But not where they are as far as ids are looked for: then it might as well be the carrier.
+    """
     feed.alike = True
     client = Client(feed, covered=feed.ids[0] - 1)
     found = client.follow(limit)
