@@ -192,6 +192,13 @@ class ChildFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """Stages of ingest make no progress, and have no excuse: systemd will end the process."""
+
+    stages: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     """The daemon started, went on from a cursor, drains, or stopped."""
 
@@ -216,5 +223,6 @@ Record = (
     | StoreFreed
     | CollectorChanged
     | ChildFailed
+    | Stalled
     | Lifecycle
 )

@@ -58,7 +58,9 @@ async def establish(
         lasting = trio.current_time() - since >= policies.halt_pause
         if times >= CONFIRMATIONS and (lasting or finding not in policies.by_finding):
             return verdict
-        await trio.sleep(max(policies.pause, policies.halt_pause / 4))
+        wait = max(policies.pause, policies.halt_pause / 4)
+        with reader.pulse.waiting("another look", trio.current_time() + wait):
+            await trio.sleep(wait)
 
 
 async def is_replaced(

@@ -60,10 +60,11 @@ async def fetch(
         until_caught_up,
     )
     async with pages:
-        if from_head:
-            coverage.skip_to(await seek_head(reader))
-        while not await fetcher.step():
-            pass
+        with reader.pulse.working():
+            if from_head:
+                coverage.skip_to(await seek_head(reader))
+            while not await fetcher.step():
+                pass
     return fetcher.halted
 
 
@@ -132,7 +133,8 @@ class _Fetcher:
                 return ask
             if (left := self._due - trio.current_time()) <= 0:
                 return self._coverage.advance(now, prove=self._proof.is_stale)
-            await trio.sleep(min(left, max(self._coverage.next_reread() - now, 0.0)))
+            left = min(left, max(self._coverage.next_reread() - now, 0.0))
+            await self._pause("something new", left)
 
     async def _read(self, ask: Ask[Any]) -> Reading | None:
         """The answer, or None where something else is to be asked first."""
@@ -197,11 +199,16 @@ class _Fetcher:
         if self._until_caught_up:
             self.halted = said
         else:
-            await trio.sleep(self._policies.halt_pause)
+            await self._pause("an operator", self._policies.halt_pause)
 
     async def _send(self, page: Page) -> None:
-        await self._pages.send(page)
+        with self._reader.pulse.waiting("the router"):
+            await self._pages.send(page)
         self._sequence += 1
+
+    async def _pause(self, what: str, seconds: float) -> None:
+        with self._reader.pulse.waiting(what, trio.current_time() + seconds):
+            await trio.sleep(seconds)
 
 
 def _page(

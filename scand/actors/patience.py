@@ -11,6 +11,7 @@ from typing import TypeVar
 import trio
 
 from scand.core.errors import StoreBlockedError
+from scand.core.pulse import UNWATCHED, Pulse
 from scand.feed.pacing import Backoff
 from scand.ports import Checkpoint, Observer, PageResult, Receipt, Store
 from scand.records import StoreBlocked, StoreFreed
@@ -21,8 +22,11 @@ T = TypeVar("T")
 class PatientStore:
     """Implements `ports.Store`, by asking another one until it can."""
 
-    def __init__(self, store: Store, backoff: Backoff, observer: Observer) -> None:
+    def __init__(
+        self, store: Store, backoff: Backoff, observer: Observer, pulse: Pulse = UNWATCHED
+    ) -> None:
         self._store, self._backoff, self._observer = store, backoff, observer
+        self._pulse = pulse
 
     async def begin(self) -> Checkpoint:
         """Where to go on from, once that can be had."""
@@ -36,11 +40,13 @@ class PatientStore:
         blocked_at = trio.current_time()
         while True:
             try:
-                result = await attempt()
+                with self._pulse.working():
+                    result = await attempt()
             except StoreBlockedError as error:
                 wait = self._backoff.next()
                 self._observer(StoreBlocked(f"{error}; {error.hint}", wait, self._backoff.attempt))
-                await trio.sleep(wait)
+                with self._pulse.waiting("the store", trio.current_time() + wait):
+                    await trio.sleep(wait)
             else:
                 if self._backoff.attempt:
                     self._observer(StoreFreed(trio.current_time() - blocked_at))

@@ -13,20 +13,25 @@ from scand.core.decode import Body
 from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.judge import Judge, Ruling
 from scand.core.parcel import Key, ParcelState, fold
+from scand.core.pulse import UNWATCHED, Pulse
 from scand.core.trail import Work
 from scand.ports import Clock, Observer
 from scand.records import OddEvents
 
 
 async def route(
-    pages: trio.MemoryReceiveChannel[Page], shards: Sequence[trio.MemorySendChannel[Slice]]
+    pages: trio.MemoryReceiveChannel[Page],
+    shards: Sequence[trio.MemorySendChannel[Slice]],
+    pulse: Pulse = UNWATCHED,
 ) -> None:
     """Deal each page to all shards, until `pages` ends."""
     async with pages:
         try:
             async for page in pages:
-                for number, events in enumerate(deal(page.events, len(shards))):
-                    await shards[number].send(Slice(page, events, number))
+                hands = deal(page.events, len(shards))
+                with pulse.waiting("the processors"):
+                    for number, events in enumerate(hands):
+                        await shards[number].send(Slice(page, events, number))
         finally:
             for shard in shards:
                 shard.close()
@@ -47,6 +52,7 @@ async def process(
     key: Key,
     clock: Clock,
     observer: Observer,
+    pulse: Pulse = UNWATCHED,
 ) -> None:
     """Judge and fold slices, until `slices` ends."""
     async with slices, results:
@@ -57,9 +63,9 @@ async def process(
                 observer(OddEvents(ruling.oddities))
             turned = with_raw(piece.page.body, ruling.turned)
             work = Work(begun, trio.current_time())
-            await results.send(
-                Folded(piece.page, ruling.accepted, parcels, turned, piece.shard, work)
-            )
+            folded = Folded(piece.page, ruling.accepted, parcels, turned, piece.shard, work)
+            with pulse.waiting("the writer"):
+                await results.send(folded)
 
 
 def digest(

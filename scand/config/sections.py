@@ -27,6 +27,7 @@ from scand.config.values import (
     Name,
     PositiveDuration,
     Rate,
+    SecretPath,
     Size,
     StartFrom,
     Url,
@@ -102,7 +103,7 @@ class Feed(Section):
     poll_interval: PositiveDuration = 2.0
     timeout: PositiveDuration = 30.0
     max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
-    token_file: FilePath | None = None
+    token_file: SecretPath | None = None
     id_kind: IdKind = "integer"
     order: Order = "event_id"
     start_from: StartFrom = 1

@@ -1,5 +1,6 @@
 """The kinds of values that settings have: how they are written, checked and shown."""
 
+import os
 import re
 from math import inf
 from pathlib import Path
@@ -170,6 +171,11 @@ def _check_file(path: Path) -> Path:
     return path
 
 
+def _among_credentials(path: Path) -> Path:
+    """A name alone is a credential's, where systemd hands some to this process."""
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / path
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
 ViewUrl = Annotated[str, AfterValidator(_check_view)]
@@ -180,3 +186,4 @@ FieldPath = Annotated[str, Field(max_length=200), AfterValidator(_check_path)]
 Entry = Annotated[str, AfterValidator(_check_entry)]
 Listen = Annotated[str, AfterValidator(_check_listen)]
 FilePath = Annotated[Path, AfterValidator(_check_file)]
+SecretPath = Annotated[FilePath, AfterValidator(_among_credentials)]

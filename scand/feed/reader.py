@@ -24,6 +24,7 @@ from functools import partial
 import trio
 
 from scand.core.decode import Body, Decoded, Decoder
+from scand.core.pulse import Pulse
 from scand.core.tolerant import Damaged, Salvaged, Whole, read_page
 from scand.feed.breaker import VERDICTS, Breaker, Verdict
 from scand.feed.pacing import Backoff
@@ -48,6 +49,8 @@ POISON_AFTER = 3
 
 LARGE = 1 << 20
 """Bytes from which on a body is read in a thread: garbage of that size takes its time."""
+LARGE_TAKES = 600.0
+"""Seconds that this may be: who is started again for it would be served the same body."""
 
 _Page = tuple[Decoded, bytes]
 _Read = Whole | Salvaged | Damaged
@@ -94,11 +97,14 @@ class PageReader:
         *,
         retry_after_cap: float,
         refused_pause: float,
+        timeout: float,
+        pulse: Pulse,
         aside: Callable[[Callable[[], _Read]], Awaitable[_Read]] = in_thread,
     ) -> None:
         self._feed, self._breaker, self._backoff = feed, breaker, backoff
         self._observer, self.decoder, self._aside = observer, decoder, aside
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
+        self._timeout, self.pulse = timeout, pulse
         self._suspect = Suspect()
         self._resting = False  # a search was in vain: the pages that another one shows end no wait
         self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
@@ -109,8 +115,11 @@ class PageReader:
         """Ask until there is an answer. `may_be_idle`: a 404 can mean that nothing is new."""
         searching = purpose is not Purpose.FOLLOWING
         while True:
-            await trio.sleep_until(self._not_before)
-            outcome = await self._ask(request, may_be_idle=may_be_idle, searching=searching)
+            with self.pulse.waiting("the next try", self._not_before):
+                await trio.sleep_until(self._not_before)
+            probe_at = trio.current_time() + self._breaker.reopens_in()
+            with self.pulse.waiting("the circuit breaker", probe_at):
+                outcome = await self._ask(request, may_be_idle=may_be_idle, searching=searching)
             if isinstance(outcome, Refused) and purpose is Purpose.PROBING:
                 self._pause(self._backoff.brief())
                 (decoded, body), now = _EMPTY, trio.current_time()
@@ -147,7 +156,8 @@ class PageReader:
     ) -> Reading | Unreadable | Outcome:
         async with self._breaker.admission() as permit:
             begun = trio.current_time()
-            outcome = await self._feed.ask(request)
+            with self.pulse.waiting("the carrier", begun + self._timeout):
+                outcome = await self._feed.ask(request)
             seconds = trio.current_time() - begun
             verdict = VERDICTS[type(outcome)]
             result: _Page | Unreadable | Outcome = outcome
@@ -175,7 +185,7 @@ class PageReader:
     ) -> tuple[Verdict, _Page | Failed | Unreadable]:
         body = body.removeprefix(codecs.BOM_UTF8)  # .NET likes to write one
         read = partial(read_page, body, self.decoder)
-        match read() if len(body) < LARGE else await self._aside(read):
+        match read() if len(body) < LARGE else await self._read_aside(read):
             case Whole(decoded):
                 self._suspect.clear()
                 return Verdict.SUCCESS, (decoded, body)
@@ -184,6 +194,10 @@ class PageReader:
                 return Verdict.NEUTRAL, (decoded, sound) if convicted else Failed(why)
             case Damaged() as damaged:
                 return self._doubt(damaged, body, begun, searching=searching)
+
+    async def _read_aside(self, read: Callable[[], _Read]) -> _Read:
+        with self.pulse.waiting("a large body to be read", trio.current_time() + LARGE_TAKES):
+            return await self._aside(read)
 
     def _doubt(
         self, damaged: Damaged, body: bytes, begun: float, *, searching: bool

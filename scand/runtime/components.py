@@ -12,6 +12,7 @@ from scand.core.coverage import Coverage
 from scand.core.decode import Decoder
 from scand.core.judge import Judge
 from scand.core.opaque import BEGINNING, OpaqueCourse
+from scand.core.pulse import Pulse
 from scand.core.review import Review, review
 from scand.core.traces import Sampler
 from scand.feed.breaker import Breaker
@@ -23,7 +24,9 @@ from scand.records import BreakerChanged, Lifecycle
 from scand.store.opening import Identity
 
 
-def build_reader(config: Config, feed: Carrier, observer: Observer, rng: Random) -> PageReader:
+def build_reader(
+    config: Config, feed: Carrier, observer: Observer, rng: Random, pulse: Pulse
+) -> PageReader:
     """The feed behind its breaker and back-off."""
     settings, retry = config.feed.breaker, config.feed.retry
 
@@ -39,6 +42,8 @@ def build_reader(config: Config, feed: Carrier, observer: Observer, rng: Random)
         build_decoder(config),
         retry_after_cap=retry.retry_after_cap,
         refused_pause=retry.refused_pause,
+        timeout=config.feed.timeout,
+        pulse=pulse,
     )
 
 

@@ -3,7 +3,8 @@
     signals: SIGTERM, SIGINT -> stopping
     root
     ├── drain deadline                stopping -> the end, at the latest
-    ├── admin server, housekeeper, heartbeat (supervised, one_for_one: they never touch ingest)
+    ├── admin server, housekeeper, heartbeat, what systemd is told
+    │     (supervised, one_for_one: they never touch ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
@@ -12,6 +13,7 @@ A generation of ingest starts from the durable position, with fresh channels.
 """
 
 import gc
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -56,9 +58,12 @@ from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
 from scand.runtime.heartbeat import Heartbeat
 from scand.runtime.letters import letter_changes
+from scand.runtime.notify import Notifier
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
+from scand.runtime.systemd import Ending, extending, stand_by
+from scand.runtime.watchdog import Vitals
 from scand.store.figures import read_figures
 from scand.store.lock import instance_lock
 from scand.store.opening import prepare
@@ -107,6 +112,7 @@ class Parts:
     stopping: trio.Event = field(default_factory=trio.Event)
     generations: Generations = field(default_factory=Generations)
     channels: Channels = field(default_factory=Channels)
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 async def run_daemon(
@@ -119,22 +125,29 @@ async def run_daemon(
     with ungrouped():
         async with trio.open_nursery() as nursery:
             await nursery.start(watch_signals, stopping, nursery.cancel_scope)
-            async with open_parts(config, clock, observer, stopping) as parts:
+            systemd = Notifier.of(os.environ)
+            async with open_parts(config, clock, observer, stopping, systemd) as parts:
                 await run_tree(replace(parts, until_caught_up=until_caught_up))
             nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
 async def open_parts(
-    config: Config, clock: Clock, observer: Observer, stopping: trio.Event
+    config: Config,
+    clock: Clock,
+    observer: Observer,
+    stopping: trio.Event,
+    systemd: Notifier | None = None,
 ) -> AsyncIterator[Parts]:
-    """The real feed, store and admin server, as configured."""
-    path, feed = config.store.path, config.feed
+    """The real feed, store and admin server, as configured; `systemd` is told how it goes."""
+    path, feed, systemd = config.store.path, config.feed, systemd or Notifier()
     board, metrics = StatusBoard(clock), MetricsObserver(clock)
     generations, channels, heartbeat = Generations(), Channels(), Heartbeat()
+    vitals, ending = Vitals(), Ending(stopping, config.supervisor.drain_timeout)
     figures = partial(read_figures, path, feed.late_window)
     with instance_lock(path):
-        former = await trio.to_thread.run_sync(prepare, path, build_identity(config))
+        opening = partial(trio.to_thread.run_sync, prepare, path, build_identity(config))
+        former = await extending(systemd, f"opening {path}", opening)
         if former is not None:
             observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
         async with (
@@ -162,11 +175,13 @@ async def open_parts(
                 {
                     **build_admin(config, views, build_changes(config, store, generations, told)),
                     "heartbeat": heartbeat.beat,
+                    "systemd": partial(stand_by, systemd, board.line, vitals, ending, told),
                 },
                 build_chores(config, store),
                 stopping=stopping,
                 generations=generations,
                 channels=channels,
+                vitals=vitals,
             )
 
 
@@ -178,9 +193,10 @@ async def run_tree(parts: Parts) -> None:
     supervisor, retry = parts.config.supervisor, parts.config.feed.retry
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
-    patient = PatientStore(parts.store, Backoff(*STORE_BACKOFF, rng), parts.observer)
+    fetcher, writer = map(parts.vitals.of, ("fetcher", "writer"))
+    patient = PatientStore(parts.store, Backoff(*STORE_BACKOFF, rng), parts.observer, writer)
     parts = replace(parts, store=patient)
-    reader = build_reader(parts.config, parts.feed, parts.observer, rng)
+    reader = build_reader(parts.config, parts.feed, parts.observer, rng, fetcher)
     generation = partial(run_ingest, parts, reader, SteadyClock(parts.clock))
     ingest = Child("ingest", partial(parts.generations.run, generation), allowed)
     patience = Backoff(retry.base, retry.cap, rng)
@@ -237,13 +253,17 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
             until_caught_up=parts.until_caught_up,
         )
 
-    async with trio.open_nursery() as ingest:
-        ingest.start_soon(write, results, committer, shards, observer, sampler)
-        for _, mine in slices:
-            ingest.start_soon(process, mine, to_writer.clone(), judge, key, clock, observer)
-        to_writer.close()
-        ingest.start_soon(route, pages, [shard for shard, _ in slices])
-        ingest.start_soon(until_set, parts.stopping, follow)
+    dealt = {f"processor {number}": mine for number, (_, mine) in enumerate(slices)}
+    with parts.vitals.fed({"router": pages, **dealt, "writer": results}):
+        async with trio.open_nursery() as ingest:
+            ingest.start_soon(write, results, committer, shards, observer, sampler)
+            for stage, mine in dealt.items():
+                told = judge, key, clock, observer, parts.vitals.of(stage)
+                ingest.start_soon(process, mine, to_writer.clone(), *told)
+            to_writer.close()
+            outlets = [shard for shard, _ in slices]
+            ingest.start_soon(route, pages, outlets, parts.vitals.of("router"))
+            ingest.start_soon(until_set, parts.stopping, follow)
     if halted:
         raise FeedHaltedError(
             halted, "another feed needs another store.path; else see `scand cursor`"

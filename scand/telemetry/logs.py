@@ -30,6 +30,7 @@ from scand.records import (
     Pruned,
     Record,
     RequestEnded,
+    Stalled,
     StoreBlocked,
     StoreFreed,
 )
@@ -93,6 +94,7 @@ class LogObserver:
             StoreFreed: self._freed,
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
+            Stalled: self._stalled,
             Lifecycle: self._lifecycle,
         }
 
@@ -213,6 +215,9 @@ class LogObserver:
     def _crashed(self, record: ChildFailed) -> None:
         causes, wait = list(record.causes), round(record.wait, 2)
         self._log.error(f"{record.child}.crashed", causes=causes, restart_in=wait)
+
+    def _stalled(self, record: Stalled) -> None:
+        self._log.error("ingest.stalled", stages=list(record.stages))
 
     def _lifecycle(self, record: Lifecycle) -> None:
         self._was_at_head = False

@@ -27,6 +27,7 @@ from scand.records import (
     Pruned,
     Record,
     RequestEnded,
+    Stalled,
     StoreBlocked,
     StoreFreed,
 )
@@ -77,6 +78,7 @@ class StatusBoard:
             StoreFreed: self._freed,
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
+            Stalled: self._stalled,
             Lifecycle: self._lifecycle,
         }
 
@@ -102,6 +104,18 @@ class StatusBoard:
             "feed": "" if self.first_contact else self.waiting,
         }
 
+    @property
+    def waits_for(self) -> str:
+        """What is waited for, "" when nothing is."""
+        return self.store_waiting or self.waiting
+
+    def line(self) -> str:
+        """Where it stands, for people: cursor, lag, and what is waited for."""
+        lag = self.lag
+        place = "at the head" if lag == 0 else "lag unknown" if lag is None else f"lag {lag:.0f} s"
+        waiting = f"; waiting: {self.waits_for}" if self.waits_for else ""
+        return f"cursor {self.cursor or '-'}, {place}{waiting}"
+
     def document(self) -> dict[str, Any]:
         """The `daemon` part of the status document."""
         return {
@@ -110,7 +124,7 @@ class StatusBoard:
             "started_at": round(self.started_at, 3),
             "uptime_seconds": round(self.clock.now() - self.started_at, 1),
             "at_head": self.at_head,
-            "waiting": self.store_waiting or self.waiting or None,
+            "waiting": self.waits_for or None,
             "totals": dict(self.totals),
             "rejected": dict(self.rejected),
             "failed_requests": dict(self.failures),
@@ -200,6 +214,9 @@ class StatusBoard:
         self.restarts[record.child] += 1
         at = round(self.clock.now(), 3)
         self.last_crash = {"child": record.child, "causes": list(record.causes), "at": at}
+
+    def _stalled(self, _: Stalled) -> None:
+        self.totals["stalled"] += 1
 
     def _lifecycle(self, record: Lifecycle) -> None:
         cursor = record.details.get("cursor")

@@ -12,6 +12,7 @@ from scand.core.course import Course, Position
 from scand.core.coverage import Coverage
 from scand.core.decode import Decoder
 from scand.core.instant import instant_at
+from scand.core.pulse import Pulse
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
@@ -87,4 +88,6 @@ def reader_of(feed: Feed, observer: Observer, decoder: Decoder = DECODER) -> Pag
         decoder,
         retry_after_cap=900.0,
         refused_pause=60.0,
+        timeout=30.0,
+        pulse=Pulse("fetcher"),
     )
