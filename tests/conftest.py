@@ -1,31 +1,44 @@
-"""Tests that need a tool which a machine may lack are left out there, and that is said."""
+"""Tests that need what a machine may lack are left out there, and that is said."""
 
 import shutil
 
 import pytest
 
-TOOL = "promtool"
+from tests.systemd.machine import hindrance
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--systemd",
+        choices=("always", "if-possible", "never"),
+        default="if-possible",
+        help="whether to run the tests that boot a real systemd (as root, in namespaces)",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what needs promtool where there is none; `.ci/run` installs it."""
-    if shutil.which(TOOL):
-        return
-    needing = [item for item in items if item.get_closest_marker(TOOL)]
-    if needing:
-        config.hook.pytest_deselected(items=needing)
-        items[:] = [item for item in items if item not in needing]
+    """Deselect what cannot run here; `.ci/run` runs everything."""
+    said = config.stash.setdefault(LEFT_OUT, [])
+    for marker, why in _hindrances(config).items():
+        needing = [item for item in items if why and item.get_closest_marker(marker)]
+        if needing:
+            config.hook.pytest_deselected(items=needing)
+            items[:] = [item for item in items if item not in needing]
+            said.append(f"{len(needing)} {marker} tests were left out: {why}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out, and how to change that."""
-    left_out = [
-        item
-        for item in terminalreporter.stats.get("deselected", ())
-        if item.get_closest_marker(TOOL)
-    ]
-    if left_out:
-        terminalreporter.write_line(
-            f"{TOOL} is not there, so {len(left_out)} tests were left out:"
-            " `apt-get install prometheus` brings it"
-        )
+    """Say what was left out, and why."""
+    for line in terminalreporter.config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(line)
+
+
+def _hindrances(config: pytest.Config) -> dict[str, str]:
+    """What keeps the tests with a marker from running, if anything does."""
+    wanted = config.getoption("--systemd")
+    return {
+        "promtool": "" if shutil.which("promtool") else "`apt-get install prometheus` brings it",
+        "systemd": {"always": "", "never": "as asked"}.get(wanted, hindrance()),
+    }

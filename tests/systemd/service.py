@@ -1,0 +1,79 @@
+"""The service on a machine, as its README says to install it, with other numbers where wanted."""
+
+import json
+from typing import Any
+
+from tests.systemd.machine import Machine
+
+TOKEN = "a-token-that-nobody-shall-see"
+UNIT = "scand.service"
+
+
+class Service:
+    """`text` are settings of [feed] and sections behind it; `unit` is for the unit's [Service]."""
+
+    def __init__(self, machine: Machine, url: str, text: str = "", unit: str = "") -> None:
+        self.machine = machine
+        machine.write("/etc/scand/token", TOKEN + "\n", 0o600)
+        self.configure(url, text)
+        self.change(unit)
+        self._since = len(machine.journal())
+
+    def configure(self, url: str, text: str = "") -> None:
+        """Write /etc/scand/scand.toml."""
+        self.machine.write(
+            "/etc/scand/scand.toml",
+            '[admin]\nlisten = ""\nsocket = "/run/scand/scand.sock"\n'
+            f'[feed]\nurl = "{url}"\ntoken_file = "token"\npoll_interval = "20ms"\n{text}\n',
+        )
+
+    def change(self, unit: str) -> None:
+        """Write a drop-in for the unit."""
+        self.machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", f"[Service]\n{unit}\n")
+        self.machine.systemctl("daemon-reload")
+
+    def start(self) -> None:
+        self.machine.systemctl("start", UNIT)
+
+    def stop(self) -> None:
+        self.machine.systemctl("stop", UNIT)
+
+    def remove(self) -> None:
+        """Stop it, and leave no trace for the next one."""
+        self.machine.run("systemctl", "stop", UNIT)
+        self.machine.run("systemctl", "reset-failed", UNIT)
+        self.machine.must("rm", "-rf", "/var/lib/private/scand", "/var/lib/scand", "/etc/scand")
+
+    def show(self, *properties: str) -> dict[str, str]:
+        return self.machine.show(UNIT, *properties)
+
+    def wait(self, **wanted: str) -> None:
+        self.machine.wait(UNIT, **wanted)
+
+    @property
+    def pid(self) -> int:
+        """As the machine counts."""
+        return int(self.show("MainPID")["MainPID"])
+
+    def kill(self, signal: str) -> None:
+        self.machine.systemctl("kill", "--kill-whom=main", f"--signal={signal}", UNIT)
+
+    def log(self) -> str:
+        """What it, and systemd about it, has said since it was installed."""
+        return self.machine.journal()[self._since :]
+
+    def wait_for(self, *texts: str) -> None:
+        self.machine.wait_for(*texts, since=self._since)
+
+    def scand(self, *arguments: object) -> str:
+        """What a command prints for the operator."""
+        config = ("--config", "/etc/scand/scand.toml")
+        return self.machine.must("/opt/scand/bin/scand", *arguments, *config)
+
+    def status(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.scand("status", "--json"))
+        return document
+
+    def parcels(self) -> list[dict[str, Any]]:
+        printed = self.scand("export", "parcels", "--format", "jsonl")
+        return [json.loads(line) for line in printed.splitlines()]
