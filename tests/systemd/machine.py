@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ LIBRARY = Path("/lib/systemd/system")
 
 PATIENCE = 60.0
 """Seconds that anything gets before a test gives up on it."""
+
+MUCH = 5_000
+"""Characters of the journal that a failed test shows."""
 
 NEEDED = ("systemctl", "journalctl", "dbus-daemon", "unshare", "nsenter", "/usr/bin/python3")
 
@@ -70,13 +73,13 @@ class Machine:
     def run(self, *command: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
         inside = ["nsenter", "--target", str(self.pid), "--all", "--"]
-        given = {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
-        return subprocess.run([*inside, *map(str, command)], **(given | options))
+        given = {"capture_output": True, "text": True, "timeout": PATIENCE} | options
+        return subprocess.run([*inside, *map(str, command)], check=False, **given)
 
     def must(self, *command: object, **options: Any) -> str:
         """Run a command inside that succeeds; what it prints."""
         done = self.run(*command, **options)
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.journal()}"
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.latest()}"
         return done.stdout
 
     def systemctl(self, *arguments: object) -> str:
@@ -94,17 +97,23 @@ class Machine:
         printed = self.systemctl("show", unit, "--property", ",".join(properties))
         return dict(line.split("=", 1) for line in printed.splitlines())
 
-    def wait(self, unit: str, **wanted: str) -> dict[str, str]:
-        """Wait until these properties of a unit have these values; asking is what takes time."""
+    def wait(self, unit: str, **wanted: str) -> None:
+        """Wait until these properties of a unit have these values."""
+        self.wait_until(lambda: self.show(unit, *wanted) == wanted)
+
+    def wait_until(self, come: Callable[[], bool]) -> None:
+        """Ask until it is so; asking is what takes time."""
         deadline = time.monotonic() + PATIENCE
-        while (found := self.show(unit, *wanted)) != wanted:
-            assert time.monotonic() < deadline, f"{found}, not {wanted}\n{self.journal()}"
-        return found
+        while not come():
+            assert time.monotonic() < deadline, self.latest()
 
     def journal(self, *options: object) -> str:
         """What the journal says, all of it unless said."""
         self.run("journalctl", "--sync")
         return self.run("journalctl", "--no-pager", "--output", "cat", *options).stdout
+
+    def latest(self) -> str:
+        return self.journal()[-MUCH:]
 
     def entries(self, *options: object) -> list[dict[str, Any]]:
         """The same as records."""
@@ -114,9 +123,7 @@ class Machine:
 
     def wait_for(self, *texts: str, since: int = 0) -> None:
         """Wait until the journal says all that, behind its first `since` characters."""
-        deadline = time.monotonic() + PATIENCE
-        while not all(text in self.journal()[since:] for text in texts):
-            assert time.monotonic() < deadline, f"no {texts} in\n{self.journal()}"
+        self.wait_until(lambda: all(text in self.journal()[since:] for text in texts))
 
 
 @contextmanager

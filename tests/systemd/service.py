@@ -7,10 +7,17 @@ from tests.systemd.machine import Machine
 
 TOKEN = "a-token-that-nobody-shall-see"
 UNIT = "scand.service"
+SCAND = "/opt/scand/bin/scand"
+
+EXECUTE = """
+import sqlite3, sys
+with sqlite3.connect("/var/lib/scand/scand.db") as connection:
+    connection.execute(sys.argv[1])
+"""
 
 
 class Service:
-    """`text` are settings of [feed] and sections behind it; `unit` is for the unit's [Service]."""
+    """`text` are settings of [feed] and sections behind it; `unit` is a drop-in."""
 
     def __init__(self, machine: Machine, url: str, text: str = "", unit: str = "") -> None:
         self.machine = machine
@@ -19,17 +26,17 @@ class Service:
         self.change(unit)
         self._since = len(machine.journal())
 
-    def configure(self, url: str, text: str = "") -> None:
+    def configure(self, url: str, text: str = "", token: str = 'token_file = "token"') -> None:
         """Write /etc/scand/scand.toml."""
         self.machine.write(
             "/etc/scand/scand.toml",
             '[admin]\nlisten = ""\nsocket = "/run/scand/scand.sock"\n'
-            f'[feed]\nurl = "{url}"\ntoken_file = "token"\npoll_interval = "20ms"\n{text}\n',
+            f'[feed]\nurl = "{url}"\n{token}\npoll_interval = "20ms"\n{text}\n',
         )
 
     def change(self, unit: str) -> None:
         """Write a drop-in for the unit."""
-        self.machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", f"[Service]\n{unit}\n")
+        self.machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", unit)
         self.machine.systemctl("daemon-reload")
 
     def start(self) -> None:
@@ -50,6 +57,10 @@ class Service:
     def wait(self, **wanted: str) -> None:
         self.machine.wait(UNIT, **wanted)
 
+    def wait_status(self, text: str) -> None:
+        """Wait until the status line of `systemctl status` has this text."""
+        self.machine.wait_until(lambda: text in self.show("StatusText")["StatusText"])
+
     @property
     def pid(self) -> int:
         """As the machine counts."""
@@ -62,13 +73,22 @@ class Service:
         """What it, and systemd about it, has said since it was installed."""
         return self.machine.journal()[self._since :]
 
+    def said(self) -> list[str]:
+        """The lines of its own, in all its lives."""
+        entries = self.machine.entries("--unit", UNIT, "_TRANSPORT=stdout")
+        return [entry["MESSAGE"] for entry in entries]
+
     def wait_for(self, *texts: str) -> None:
         self.machine.wait_for(*texts, since=self._since)
 
     def scand(self, *arguments: object) -> str:
         """What a command prints for the operator."""
         config = ("--config", "/etc/scand/scand.toml")
-        return self.machine.must("/opt/scand/bin/scand", *arguments, *config)
+        return self.machine.must(SCAND, *arguments, *config)
+
+    def sql(self, statement: str) -> None:
+        """What no daemon does to its store."""
+        self.machine.must("/usr/bin/python3", "-c", EXECUTE, statement)
 
     def status(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.scand("status", "--json"))

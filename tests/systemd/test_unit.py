@@ -24,7 +24,12 @@ def test_the_service_is_little_exposed() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_drop_in_changes_what_it_says() -> None:
-    """It is for systemd 253: the one at hand reads all but the type."""
-    drop_in = ROOT / "systemd" / "scand.service.d" / "notify-reload.conf"
-    assert "Type=notify-reload\n" in drop_in.read_text()
+def test_the_drop_in_asks_for_a_newer_type(machine: Machine) -> None:
+    """Of the drop-in for systemd 253 and newer, the one at hand misses the type alone."""
+    name = "scand.service.d/notify-reload.conf"
+    machine.write(f"/etc/systemd/system/{name}", (ROOT / "systemd" / name).read_text())
+    unit = "/run/systemd/system/scand.service"
+    done = machine.run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", unit)
+    machine.must("rm", "-r", "/etc/systemd/system/scand.service.d")
+    (said,) = set(done.stderr.splitlines())
+    assert said.endswith("Failed to parse service type, ignoring: notify-reload")

@@ -44,4 +44,6 @@ def _digest() -> str:
 
 def _sources() -> Iterator[Path]:
     yield from (ROOT / name for name in SOURCES)
-    yield from sorted(path for path in (ROOT / "scand").rglob("*") if path.suffix in {".py", ".sql"})
+    yield from sorted(
+        path for path in (ROOT / "scand").rglob("*") if path.suffix in {".py", ".sql"}
+    )

@@ -1,0 +1,50 @@
+"""Who may do what on the machine where the service runs."""
+
+import pytest
+
+from scand.simulator import WorldPlan
+from tests.support.server import carrier, served
+from tests.systemd.conftest import Install
+from tests.systemd.service import SCAND, Service
+
+pytestmark = pytest.mark.systemd
+
+OPERATOR = ("setpriv", "--reuid=clerk", "--regid=clerk", "--init-groups", "--", SCAND)
+OPTIONS = ("--config", "/etc/scand/scand.toml")
+
+
+def test_root_sees_and_changes(install: Install) -> None:
+    """With sudo, commands ask the running daemon, change it, and read its store."""
+    with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
+        service.start()
+        service.wait_for("feed.caught_up")
+        assert service.status()["daemon"]["at_head"]
+        assert service.scand("cursor", "set", "10", "--yes")
+        assert service.parcels()
+
+
+def test_others_do_not(install: Install) -> None:
+    """Neither the socket nor the store is anybody else's."""
+    with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
+        with_operator(service)
+        service.start()
+        assert service.machine.run(*OPERATOR, "status", *OPTIONS).returncode
+        assert service.machine.run(*OPERATOR, "parcel", "5001", *OPTIONS).returncode
+
+
+def test_a_group_may_use_the_socket(install: Install) -> None:
+    """With the drop-in that README.md shows, members of a group need no sudo for the daemon."""
+    unit = "[Service]\nGroup=scand-operators\n"
+    with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
+        service.machine.must("groupadd", "--system", "scand-operators")
+        with_operator(service, "--groups", "scand-operators")
+        service.change(unit)
+        service.start()
+        service.wait_for("feed.caught_up")
+        asked = service.machine.must(*OPERATOR, "status", *OPTIONS)
+        assert "running, pid" in asked
+
+
+def with_operator(service: Service, *options: str) -> None:
+    service.machine.run("userdel", "clerk")
+    service.machine.must("useradd", "--user-group", *options, "clerk")
