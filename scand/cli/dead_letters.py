@@ -3,13 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from msgspec.structs import replace
 
-from scand.cli.letter_steps import Action, take_steps
 from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm, moment
 from scand.cli.text import aligned, printable
 from scand.config import Config, load, locate
@@ -18,6 +17,9 @@ from scand.core.errors import ScandError
 from scand.core.event import MAX_ID, Reason
 from scand.core.review import Item, Outcome, Selection
 from scand.store.reading import open_reader
+
+if TYPE_CHECKING:
+    from scand.cli.letter_steps import Action
 
 dead_letters = typer.Typer(
     help="Look at events that were not applied, try them again, or give them up.",
@@ -151,7 +153,9 @@ def _selection(
     return replace(filters, state=State.OPEN) if several else Selection(ids=tuple(ids or ()))
 
 
-def _decide(settings: Config, action: Action, selection: Selection, *, as_json: bool) -> None:
+def _decide(settings: Config, action: "Action", selection: Selection, *, as_json: bool) -> None:
+    from scand.cli.letter_steps import take_steps  # noqa: PLC0415 - lists need no event loop
+
     outcomes: Counter[Outcome] = Counter()
 
     def tell(item: Item) -> None:
