@@ -1,11 +1,12 @@
 """Speaking to the daemon that holds the store, over its Unix socket."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from scand.config import Config
-from scand.core.errors import ScandError
+from scand.core.errors import OperatorError, ScandError
 
 PATIENCE = 5.0
 """Seconds for the daemon to answer a question."""
@@ -16,7 +17,7 @@ LONG_PATIENCE = 60.0
 
 def look(settings: Config, path: str) -> dict[str, Any] | None:
     """What the daemon says, or None where none answers."""
-    if not settings.admin_socket.is_socket():
+    if not _is_socket(settings.admin_socket):
         return None
     try:
         with _client(settings, PATIENCE) as client:
@@ -24,6 +25,14 @@ def look(settings: Config, path: str) -> dict[str, Any] | None:
             return document
     except (httpx.HTTPError, OSError, ValueError):
         return None
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except PermissionError as error:
+        hint = "try with sudo, or as a member of the group that may use the socket"
+        raise OperatorError(f"{path}: {error.strerror}", hint) from None
 
 
 def change(settings: Config, path: str, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ set -euo pipefail
 
 export VENV=$1 UNITS=$2 WORK=$3
 echo $BASHPID > "$4/cgroup.procs"
-exec unshare --pid --fork --kill-child=KILL --mount --uts --ipc --cgroup --propagation private \
+# Whatever becomes of the test, the machine does not outlive it.
+exec setpriv --pdeathsig=KILL unshare --pid --fork --kill-child=KILL --mount --uts --ipc --cgroup --propagation private \
     /bin/bash -euc '
 mount -t tmpfs tmpfs "$WORK"
 root=$WORK/root

@@ -20,7 +20,10 @@ PATIENCE = 60.0
 MUCH = 5_000
 """Characters of the journal that a failed test shows."""
 
-NEEDED = ("systemctl", "journalctl", "dbus-daemon", "unshare", "nsenter", "/usr/bin/python3")
+NEEDED = (
+    *("systemctl", "systemd-analyze", "journalctl", "dbus-daemon", "useradd"),
+    *("unshare", "nsenter", "setpriv", "/usr/bin/python3"),
+)
 
 BORROWED = (
     "dbus.service",

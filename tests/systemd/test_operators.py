@@ -28,12 +28,14 @@ def test_others_do_not(install: Install) -> None:
     with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
         with_operator(service)
         service.start()
-        assert service.machine.run(*OPERATOR, "status", *OPTIONS).returncode
-        assert service.machine.run(*OPERATOR, "parcel", "5001", *OPTIONS).returncode
+        asked = service.machine.run(*OPERATOR, "status", *OPTIONS)
+        assert (asked.returncode, asked.stdout) == (1, "")
+        assert "try with sudo" in asked.stderr
+        assert service.machine.run(*OPERATOR, "parcel", "5001", *OPTIONS).returncode == 2
 
 
 def test_a_group_may_use_the_socket(install: Install) -> None:
-    """With the drop-in that README.md shows, members of a group need no sudo for the daemon."""
+    """With the drop-in that README.md shows, members of a group need no sudo for the status."""
     unit = "[Service]\nGroup=scand-operators\n"
     with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
         service.machine.must("groupadd", "--system", "scand-operators")
