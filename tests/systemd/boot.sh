@@ -3,7 +3,7 @@
 #
 #   boot.sh VENV UNITS WORK CGROUP
 #
-# The root is an overlay of /, with VENV at /opt/scand, and UNITS (a folder) in place of the units
+# The root is an overlay of /, with VENV (if any) at /opt/scand, and UNITS (a folder) in place of the units
 # that the machine has. WORK becomes a tmpfs that only the machine sees; CGROUP is its, and exists.
 # The network is shared, so that a carrier in a test is found on the loopback address.
 set -euo pipefail
@@ -37,8 +37,11 @@ ln -s /proc/self/fd "$root/dev/fd"
 # Without the units of this machine; their targets are reached at once.
 system=$root/run/systemd/system
 rm -rf "$root"/{etc/systemd/system,var/log/journal,opt/scand}
-mkdir -p "$root"/{run/lock,etc/systemd/system,opt/scand} "$system"
-mount --bind -o ro "$VENV" "$root/opt/scand"
+mkdir -p "$root"/{run/lock,etc/systemd/system} "$system"
+if [ -n "$VENV" ]; then
+    mkdir "$root/opt/scand"
+    mount --bind -o ro "$VENV" "$root/opt/scand"
+fi
 cp -r "$UNITS/." "$system"
 echo 0123456789abcdef0123456789abcdef > "$root/etc/machine-id"
 echo machine > "$root/etc/hostname"

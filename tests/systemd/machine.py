@@ -66,6 +66,13 @@ def _cgroups() -> Path | None:
     return None
 
 
+def login() -> dict[str, str]:
+    """The environment of root on the machine; how to reach a package index is ours to know."""
+    index = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    folders = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {"PATH": folders, "HOME": "/root", "LC_ALL": "C.UTF-8", **index}
+
+
 class Machine:
     """A booted machine; `pid` is its PID 1 as seen from here."""
 
@@ -76,7 +83,12 @@ class Machine:
     def run(self, *command: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
         inside = ["nsenter", "--target", str(self.pid), "--all", "--"]
-        given = {"capture_output": True, "text": True, "timeout": PATIENCE} | options
+        given = {
+            "capture_output": True,
+            "text": True,
+            "timeout": PATIENCE,
+            "env": login(),
+        } | options
         return subprocess.run([*inside, *map(str, command)], check=False, **given)
 
     def must(self, *command: object, **options: Any) -> str:
@@ -130,8 +142,8 @@ class Machine:
 
 
 @contextmanager
-def booted(venv: Path, folder: Path) -> Iterator[Machine]:
-    """Boot a machine with a virtual environment at /opt/scand, and the units in `systemd/`."""
+def booted(venv: Path | None, folder: Path) -> Iterator[Machine]:
+    """Boot a machine, with a virtual environment at /opt/scand unless it is to be a bare one."""
     cgroups = _cgroups()
     assert cgroups, hindrance()
     group = cgroups / f"scand-tests-{os.getpid()}"
@@ -139,7 +151,7 @@ def booted(venv: Path, folder: Path) -> Iterator[Machine]:
     _put_units(units)
     work.mkdir()
     group.mkdir()
-    command: Sequence[object] = (BOOT, venv, units, work, group)
+    command: Sequence[object] = (BOOT, venv or "", units, work, group)
     outside = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL)
     try:
         yield _up(outside)
