@@ -3,8 +3,8 @@
     python -m tests.bench.start [--events 1000000] [--runs 7]
 
 A process is timed from before it is forked until it tells systemd that it is ready, with the
-carrier down, on a store with a checkpointed journal of so many events; the median is printed, with
-what importing alone takes. What a reboot adds, reading it all from a cold disk, is not in it.
+carrier down, on a store with a checkpointed journal of so many events; the median is printed, beside
+that of a process that imports the same and ends. What a reboot adds, reading it all from a cold disk, is not in it.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def main() -> None:
         ready, imported = in_turns(options.runs, lambda: start(store), import_all)
         size = store.stat().st_size / 1e6
     print(
-        f"{options.events} events, {size:.0f} MB: start to READY {ready:.2f} s,"
-        f" of which importing {imported:.2f} s (medians of {options.runs})"
+        f"{options.events} events, {size:.0f} MB: start to READY {ready:.2f} s;"
+        f" only importing {imported:.2f} s (medians of {options.runs})"
     )
 
 
