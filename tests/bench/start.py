@@ -3,8 +3,9 @@
     python -m tests.bench.start [--events 1000000] [--runs 7]
 
 A process is timed from before it is forked until it tells systemd that it is ready, with the
-carrier down, on a store with a checkpointed journal of so many events; the median is printed, beside
-that of a process that imports the same and ends. What a reboot adds, reading it all from a cold disk, is not in it.
+carrier down, on a store with a checkpointed journal of so many events; the median is printed,
+beside that of a process that imports the same and ends. What a reboot adds, reading all of it from
+a cold disk, is not in it.
 """
 
 import argparse

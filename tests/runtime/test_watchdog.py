@@ -49,11 +49,11 @@ class Heard:
 
 
 async def follow(
-    simulation: Simulation, systemd: Notified, seconds: float = HOUR, **wraps: Any
+    simulation: Simulation, systemd: Notified, *, watchdog: float = WATCHDOG, **wraps: Any
 ) -> Heard:
-    """Run the tree for so long, as under systemd."""
+    """Run the tree for an hour, as under systemd."""
     heard, vitals, began = Heard(simulation), Vitals(), trio.current_time()
-    notifier = Notifier(systemd.address, WATCHDOG)
+    notifier = Notifier(systemd.address, watchdog)
 
     async def listen() -> None:
         while True:
@@ -64,12 +64,12 @@ async def follow(
 
     async with simulation.parts(vitals=vitals, **wraps) as parts:
         ending, observer = Ending(parts.stopping, 20.0), parts.observer
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(HOUR):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listen)
                 nursery.start_soon(stand_by, notifier, lambda: "fine", vitals, ending, observer)
                 await run_tree(parts)
-    heard.fed.append(seconds)
+    heard.fed.append(HOUR)
     return heard
 
 
@@ -120,8 +120,9 @@ async def test_fed_while_the_carrier_is_to_blame(
     autojump_clock: MockClock, tmp_path: Path, systemd: Notified, trouble: dict[str, float]
 ) -> None:
     """Back-off, an open breaker and a Retry-After longer than its time are excuses."""
-    transport = TransportFaults(**trouble)
-    heard = await follow(simulated(tmp_path, transport=transport), systemd)
+    transport, sections = TransportFaults(**trouble), {"feed": {"breaker": {"reset_after": "10m"}}}
+    simulation = simulated(tmp_path, transport=transport, sections=sections)
+    heard = await follow(simulation, systemd)
     assert heard.hungry < WATCHDOG / 4
     assert not heard.stalled
 
@@ -147,8 +148,8 @@ async def test_fed_while_the_disk_is_full(
 ) -> None:
     """A store that waits for room holds all stages up, and that is in order."""
     full = {"store": lambda real: Hanging(real, nth=2, blocked=True)}
-    heard = await follow(simulated(tmp_path), systemd, **full)
-    assert heard.hungry < WATCHDOG / 4
+    heard = await follow(simulated(tmp_path), systemd, watchdog=8.0, **full)
+    assert heard.hungry < 8.0
     assert not heard.stalled
 
 
@@ -200,18 +201,32 @@ async def test_starved_by_a_request_without_end(
     assert heard.stalled == [["fetcher (waiting for the carrier)"]]
 
 
-async def test_starved_by_a_stage_that_takes_nothing(
-    autojump_clock: MockClock, tmp_path: Path, systemd: Notified, monkeypatch: pytest.MonkeyPatch
+async def asleep(*_: object) -> None:
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("patched", "stalled"),
+    [
+        ("actors.fetcher._Fetcher.step", ["fetcher (at work)"]),
+        ("runtime.daemon.route", ["router (at rest)"]),
+        ("runtime.daemon.process", [f"processor {number} (at rest)" for number in range(4)]),
+        ("runtime.daemon.write", ["writer (at rest)"]),
+    ],
+)
+async def test_starved_by_a_stage_that_falls_asleep(
+    autojump_clock: MockClock,
+    tmp_path: Path,
+    systemd: Notified,
+    monkeypatch: pytest.MonkeyPatch,
+    patched: str,
+    stalled: list[str],
 ) -> None:
-    """A processor with work in its channel that does not take it is found, and named."""
-
-    async def asleep(*_: object) -> None:
-        await trio.sleep_forever()
-
-    monkeypatch.setattr("scand.runtime.daemon.process", asleep)
+    """A stage that does not take what waits for it is found, and named."""
+    monkeypatch.setattr(f"scand.{patched}", asleep)
     heard = await follow(simulated(tmp_path), systemd)
     assert heard.hungry > HOUR - WATCHDOG
-    assert heard.stalled == [[f"processor {number} (at rest)" for number in range(4)]]
+    assert heard.stalled == [stalled]
 
 
 # --- from start to end -------------------------------------------------------------
