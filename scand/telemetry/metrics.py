@@ -23,6 +23,7 @@ from scand.records import (
     Pruned,
     Record,
     RequestEnded,
+    Stalled,
     StoreBlocked,
     StoreFreed,
 )
@@ -66,6 +67,7 @@ class MetricsObserver:
             StoreFreed: self._freed,
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
+            Stalled: self._stalled,
             Lifecycle: self._lifecycle,
         }
 
@@ -147,6 +149,9 @@ class MetricsObserver:
     def _crashed(self, record: ChildFailed) -> None:
         self._store.restarts.labels(record.child).inc()
         self._wait("restart", record.wait)
+
+    def _stalled(self, _: Stalled) -> None:
+        """The process ends with it, seldom after a scrape: the start of the next one is seen."""
 
     def _lifecycle(self, record: Lifecycle) -> None:
         """What it tells is read from the board."""
