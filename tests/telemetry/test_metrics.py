@@ -28,6 +28,7 @@ from scand.records import (
     Pruned,
     Record,
     RequestEnded,
+    Stalled,
     StoreBlocked,
     StoreFreed,
 )
@@ -64,6 +65,7 @@ EVERYTHING: tuple[Record, ...] = (
     StoreFreed(9.0),
     CollectorChanged("http://collector.test", "refused"),
     CRASH,
+    Stalled(["writer (at work)"]),
 )
 
 
