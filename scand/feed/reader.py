@@ -49,6 +49,7 @@ POISON_AFTER = 3
 
 LARGE = 1 << 20
 """Bytes from which on a body is read in a thread: garbage of that size takes its time."""
+
 LARGE_TAKES = 600.0
 """Seconds that this may be: who is started again for it would be served the same body."""
 
