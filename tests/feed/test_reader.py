@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from scand.core.decode import Decoder
+from scand.core.pulse import Pulse
 from scand.feed.breaker import Breaker
 from scand.feed.pacing import Backoff
 from scand.feed.reader import LARGE, PageReader, Reading, in_thread
@@ -37,6 +38,8 @@ async def test_a_large_body_is_read_aside(body: bytes, apart: int) -> None:
         Decoder(),
         retry_after_cap=900.0,
         refused_pause=60.0,
+        timeout=30.0,
+        pulse=Pulse("fetcher"),
         aside=aside,
     )
     reading = await reader.read(Request(1, 100), may_be_idle=True)
