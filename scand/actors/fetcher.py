@@ -158,7 +158,8 @@ class _Fetcher:
             self._due = trio.current_time()
         if measure is not None and measure.page is not None:
             page = replace(measure.page, sequence=self._sequence)
-            self._observer(_set_aside(page, ask, gaps=len(self._coverage.ledger)))
+            if page.trail is not None:
+                self._observer(_set_aside(page, page.trail, ask, len(self._coverage.ledger)))
             await self._send(page)
         if measure is not None and measure.halt:
             await self._halt(measure.halt)
@@ -252,18 +253,18 @@ def _fetched(
     )
 
 
-def _set_aside(page: Page, ask: Ask[Any], gaps: int) -> PageFetched:
-    """A page that cannot be read, as far as it can be told."""
+def _set_aside(page: Page, trail: Trail, ask: Ask[Any], gaps: int) -> PageFetched:
+    """A page of which all that is known is the event that breaks it."""
     return PageFetched(
         from_id=page.asked_from,
         events=0,
         rejected=len(page.rejected),
-        seconds=page.trail.answered - page.trail.asked if page.trail else 0.0,
+        seconds=trail.answered - trail.asked,
         cursor=page.position.cursor,
         at_head=False,
         reread=ask.reread,
         gaps=gaps,
         newest=None,
-        trail=page.trail,
+        trail=trail,
         sequence=page.sequence,
     )
