@@ -43,23 +43,13 @@ class Pulse:
         self.turns = 0
         self._queued = _nothing
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self) -> "Spell":
         """At work for the block."""
-        before = self._turn(WORK)
-        try:
-            yield
-        finally:
-            self._turn(before)
+        return Spell(self, WORK)
 
-    @contextmanager
-    def waiting(self, what: str, until: float = math.inf) -> Iterator[None]:
+    def waiting(self, what: str, until: float = math.inf) -> "Spell":
         """Waiting for `what` in the block, on the watch's clock `until` then at the most."""
-        before = self._turn(Doing(f"waiting for {what}", until))
-        try:
-            yield
-        finally:
-            self._turn(before)
+        return Spell(self, Doing(f"waiting for {what}", until))
 
     @contextmanager
     def fed(self, queued: Callable[[], int]) -> Iterator[None]:
@@ -76,10 +66,29 @@ class Pulse:
             return not self._queued()
         return now <= self.doing.until
 
-    def _turn(self, doing: Doing) -> Doing:
+    def turn(self, doing: Doing) -> Doing:
+        """Do that from now on. Returns what was done before."""
         before, self.doing = self.doing, doing
         self.turns += 1
         return before
+
+
+class Spell:
+    """What a stage does for a block; afterwards it does again what it did before.
+
+    A class, as there are a dozen in the way of a page: a generator costs three times as much.
+    """
+
+    __slots__ = ("_doing", "_pulse")
+
+    def __init__(self, pulse: Pulse, doing: Doing) -> None:
+        self._pulse, self._doing = pulse, doing
+
+    def __enter__(self) -> None:
+        self._doing = self._pulse.turn(self._doing)
+
+    def __exit__(self, *_: object) -> None:
+        self._pulse.turn(self._doing)
 
 
 class Vigil:
