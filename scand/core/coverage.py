@@ -193,6 +193,8 @@ class Coverage:
 
     def look_past(self, low: int, last: int, begun: float) -> LedgerChange:
         """A look at gaps from `low` on, begun at `begun`, has shown only that `last` is there."""
+        if 0 < self._leap.last <= low:
+            self._leap.looked([last], begun)
         self.ledger.split(last)
         self.ledger.looked(low, min(last, self.cursor), begun)
         return self.ledger.take_change()
@@ -224,7 +226,7 @@ class Coverage:
         top = fresh[-1][0] if fresh else self.cursor
         self.ledger.looked(*answer.shown(top, empty=self.empty), begun)
         span = Span(begun, now, begun if today is None else today)
-        from_next = self.inclusive is None and ask.from_id == self.cursor + 1
+        from_next = not self.inclusive and ask.from_id == self.cursor + 1
         history = covered.extend(fresh, span, from_next=from_next)
         self._passes &= not fresh
         moved = bool(fresh) or self._step_over(ask, answer, now)
@@ -274,10 +276,11 @@ class Coverage:
         return Ask(self._leap.last + bool(self.inclusive), self._server.limit, reread=True)
 
     def _note_leap(self, ask: Ask[int], answer: Answer, begun: float, *, moves: bool) -> None:
-        if not ask.reread:
-            beyond = () if moves else answer.above(self.cursor)
+        if moves:
+            self._leap.settle()
+        elif not ask.reread:
             proven = len(self._leap) >= self._server.full(ask.limit)
-            self._leap.polled(beyond, full=answer.is_full and not proven)
+            self._leap.polled(answer.above(self.cursor), full=answer.is_full and not proven)
         elif 0 < self._leap.last <= ask.from_id:
             self._leap.looked(answer.above(self._leap.last), begun)
 

@@ -40,12 +40,22 @@ class Leap:
         return self._since if self._open else float("inf")
 
     def polled(self, ids: Sequence[int], *, full: bool) -> None:
-        """A poll shows these, ascending; none where there is no jump. A `full` page ends early."""
+        """A poll shows these, ascending; none where there is no jump. A `full` page ends early.
+
+        Where that has no room beside the cursor's event, it says nothing.
+        """
+        if full and not ids:
+            return
         goes_on = bool(ids) and ids[0] in self._ids
         self._ids = {*ids, *self._ids} if goes_on else {*ids}
         self._ended &= goes_on
         self._since = self._since if goes_on else float("-inf")
-        self._open = full and 0 < self.last < MAX_ID
+        self._open = full and self.last < MAX_ID
+
+    def settle(self) -> None:
+        """The cursor has gone on: there is no jump."""
+        self._ids, self._ended, self._open = set(), False, False
+        self._since = float("-inf")
 
     def looked(self, ids: Sequence[int], begun: float) -> None:
         """A look at `begun`, from the last one on, shows these beyond it."""

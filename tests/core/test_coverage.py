@@ -630,6 +630,30 @@ def test_short_pages_prove_a_jump_together(inclusive: bool, cap: int, count: int
     assert looks <= len(follower.answered) / 5 + 1
 
 
+def test_a_broken_event_beyond_a_jump_is_one_of_those_there() -> None:
+    """A look that meets it goes on behind it."""
+    coverage = at_cursor(50, inclusive=True)
+    far = 3 * JUMP
+    answer(coverage, 50, far)
+    for _ in range(4):
+        coverage.advance()
+    assert coverage.reread(T0) == Ask(far + 1, 100, reread=True)
+    coverage.look_past(far + 1, far + 7, T0)
+    for _ in range(4):
+        coverage.advance()
+    assert coverage.reread(T0) == Ask(far + 8, 100, reread=True)
+
+
+def test_an_event_kept_back_before_the_server_was_known() -> None:
+    """It was asked from, and meanwhile the server has proven to leave that out: it is a gap."""
+    coverage = Coverage(Position(34, anchored=False), limit=3, late_window=WINDOW, before=4)
+    ask = coverage.advance()
+    assert ask.from_id == 35
+    coverage.learn_manners(inclusive=False)
+    progress = coverage.absorb(ask, seen(36, 37, 38), T0, T0)
+    assert progress.change.put == [Gap(35, 35, T0)]
+
+
 def test_a_stray_beyond_a_proven_jump_is_left_out() -> None:
     """A full page proves its own ids, not one that is as far beyond them."""
     coverage = at_cursor(50, inclusive=True)
