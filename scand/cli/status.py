@@ -49,6 +49,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         *_lateness(document["lateness"]),
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}{_closed(dead)}",
         *_crashes(daemon),
+        *_traces(daemon),
     ]
 
 
@@ -59,6 +60,11 @@ def _closed(dead: dict[str, Any]) -> str:
 
 _RARE = ("lost", "skipped")
 """Ways in which ids can be missing that most feeds never see."""
+
+
+def _traces(daemon: dict[str, Any] | None) -> list[str]:
+    trouble = daemon and daemon.get("traces_trouble")
+    return [f"traces        do not arrive: {trouble}"] if trouble else []
 
 
 def _pruned(document: dict[str, Any]) -> str:

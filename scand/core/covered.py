@@ -100,7 +100,7 @@ class Covered:
         history, which is counted.
         """
         history = 0
-        if not (self.anchored or self.before):
+        if not (self.anchored or self.before or self.high):
             history = max(last - 1 - max(self.cursor, self.high), 0)
             self.high += history
         self.step_over(last, now)

@@ -175,7 +175,8 @@ def _approach(covered: int, room: int) -> _Part[tuple[int, Unread | None]]:
 def _find_other(broken: Unread, start: int, reach: int) -> _Part[int | None]:
     """An id beyond `start` from where on the carrier answers otherwise, if there is one.
 
-    Far away there should be nothing, or other events. Where there is the same, it is everywhere.
+    Far away there should be nothing, or other events. Where there is the same, it is everywhere;
+    and so it is where not even the greatest id of all, which nobody has, gets an answer.
     """
     elsewhere: list[Unread] = []
     for far in (reach, reach // 2):
@@ -184,7 +185,7 @@ def _find_other(broken: Unread, start: int, reach: int) -> _Part[int | None]:
         if isinstance(answer, Shown):
             return spot
         elsewhere.append(answer)
-    if elsewhere == [broken, broken]:
+    if elsewhere == [broken, broken] or isinstance((yield Question(MAX_ID, 1)), Unread):
         return None
     return (yield from _search_another(broken, start, reach, elsewhere))
 

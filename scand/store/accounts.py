@@ -15,7 +15,7 @@ RECENT = 10_000
 
 _COVERED = """SELECT cursor, (SELECT min(low) FROM gaps), (SELECT count(*) FROM gaps),
     (SELECT coalesce(sum(high - low + 1), 0) FROM gaps),
-    (SELECT count(*) FROM dead_letters WHERE state = 'open') FROM feed"""
+    (SELECT count(*) FROM dead_letters WHERE state = 'open'), missing_history FROM feed"""
 _SETTLED = "SELECT outcome, sum(high - low + 1) FROM settled_gaps GROUP BY outcome"
 _FILLED = """SELECT settled_at / 1000.0 - since, settled_at / 1000.0 FROM settled_gaps
     WHERE outcome = 'filled' ORDER BY id DESC LIMIT ?"""
@@ -25,9 +25,9 @@ def completeness(query: Query, now: float) -> dict[str, Any]:
     """What is there and what is not, `now` (seconds since 1970); to be asked in one snapshot.
 
     Up to `complete_up_to`, each id is applied, is a dead letter, or counts as one of those given
-    up, lost or skipped.
+    up, lost, skipped, or missing from history.
     """
-    ((cursor, lowest, gaps, ids, dead),) = query(_COVERED)
+    ((cursor, lowest, gaps, ids, dead, history),) = query(_COVERED)
     settled: dict[str, int] = dict(query(_SETTLED))
     return {
         "complete_up_to": complete_up_to(cursor, lowest),
@@ -36,6 +36,7 @@ def completeness(query: Query, now: float) -> dict[str, Any]:
         "given_up_ids": settled.get("given_up", 0),
         "lost_ids": settled.get("lost", 0),
         "skipped_ids": settled.get("skipped", 0),
+        "history_ids": history,
         "open_dead_letters": dead,
         "as_of": instant_at(now),
     }

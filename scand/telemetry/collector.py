@@ -1,6 +1,7 @@
 """The collector: where spans are sent, what is said of us there, and whether it can be reached."""
 
 import logging
+import re
 import socket
 import time
 import uuid
@@ -78,7 +79,7 @@ class _Contact(logging.Handler):
         now = time.monotonic()
         if not self._is_told and now - self._told_at >= QUIET:
             self._told_at, self._is_told = now, True
-            self._say(record.getMessage()[:MAX_REASON])
+            self._say(_cause(record.getMessage())[:MAX_REASON])
 
     def regained(self) -> None:
         """A batch has arrived."""
@@ -88,6 +89,12 @@ class _Contact(logging.Handler):
 
     def _say(self, trouble: str) -> None:
         self._tell(CollectorChanged(self._endpoint, trouble))
+
+
+def _cause(said: str) -> str:
+    """What happened, without the names of the classes that it came through."""
+    errno = re.search(r"\[Errno \d+\] ([^'\")]+)", said)
+    return f"cannot connect ({errno[1]})" if errno else said
 
 
 def _listen(contact: _Contact) -> None:

@@ -108,6 +108,7 @@ def test_the_status_says_how_complete_it_is(kept: Shop, call: Call) -> None:
         "given_up_ids": 0,
         "lost_ids": 0,
         "skipped_ids": 0,
+        "history_ids": 0,
         "open_dead_letters": 1,
     }
 

@@ -280,3 +280,19 @@ def test_the_letter_keeps_so_much_of_the_page() -> None:
     letter = letter_for(Found(9, 9, b"x" * MAX_RAW * 2, "no end"))
     assert letter.raw == b"x" * MAX_RAW
     assert str(MAX_RAW) in letter.detail
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_a_carrier_in_trouble_is_no_event(limit: int) -> None:
+    """Where not even emptiness can be read, none is at fault, however the damage varies."""
+
+    def answer(search: Generator[Question, Answer, Any]) -> Any:
+        question = next(search)
+        while True:
+            damage = f"{len(str(question.least))} digits".encode()
+            try:
+                question = search.send(Unread(damage, "no JSON"))
+            except StopIteration as end:
+                return end.value
+
+    assert answer(isolate(0, limit, REACH)) is Ending.EVERYWHERE

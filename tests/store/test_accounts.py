@@ -27,6 +27,7 @@ NOTHING = {
     "given_up_ids": 0,
     "lost_ids": 0,
     "skipped_ids": 0,
+    "history_ids": 0,
     "open_dead_letters": 0,
     "as_of": "2021-05-12T12:00:00.5000000Z",
 }
