@@ -24,6 +24,7 @@ COMMANDS = (
     "events",
     "export",
     "verify",
+    "backup",
     "cursor",
     "dead-letters",
     "rewind",

@@ -4,6 +4,7 @@
     ├── OperatorError    something an operator can put right; carries a hint that says how
     │   ├── ConfigurationError    the configuration: exit status 2, never restarted
     │   ├── FeedHaltedError       the feed is not what it was or should be; a policy says to halt
+    │   ├── BackupError           a copy of the store could not be made, or proven
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
     │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
     ├── RolledBackError      ours: a transaction failed, and left no trace
@@ -35,6 +36,10 @@ class ConfigurationError(OperatorError):
 
 class FeedHaltedError(OperatorError):
     """The feed was reset, has lost events, or serves what cannot be read; and somebody decides."""
+
+
+class BackupError(OperatorError):
+    """There is no copy of the store where one was to be."""
 
 
 class StoreError(OperatorError):

@@ -1,5 +1,6 @@
 """The parts of ingest, as the configuration wants them."""
 
+from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any, cast
@@ -21,7 +22,7 @@ from scand.feed.reader import PageReader
 from scand.ports import Checkpoint, Observer
 from scand.ports import Feed as Carrier
 from scand.records import BreakerChanged, Lifecycle
-from scand.store.opening import Identity
+from scand.store.opening import Identity, Prepared
 
 
 def build_reader(
@@ -122,6 +123,15 @@ def _coverage(feed: Feed, checkpoint: Checkpoint, began: float, now: float) -> C
         began=began,
         now=now,
     )
+
+
+def told_of(prepared: Prepared, config: Config) -> Iterator[Lifecycle]:
+    """What is to be told of a store that was made ready."""
+    if (migrated := prepared.migrated) is not None:
+        backup = {} if migrated.backup is None else {"backup": str(migrated.backup)}
+        yield Lifecycle("store_migrated", {"was": migrated.was, "now": migrated.now, **backup})
+    if prepared.former_url is not None:
+        yield Lifecycle("feed_moved", {"was": prepared.former_url, "now": config.feed.url})
 
 
 def following(coverage: Course[Any], checkpoint: Checkpoint) -> Lifecycle:

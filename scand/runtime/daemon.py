@@ -52,6 +52,7 @@ from scand.runtime.components import (
     build_review,
     build_sampler,
     following,
+    told_of,
 )
 from scand.runtime.doors import Service, build_admin, build_views
 from scand.runtime.generations import Generations
@@ -147,9 +148,8 @@ async def open_parts(
     figures = partial(read_figures, path, feed.late_window)
     with instance_lock(path):
         opening = partial(trio.to_thread.run_sync, prepare, path, build_identity(config))
-        former = await extending(systemd, f"opening {path}", opening)
-        if former is not None:
-            observer(Lifecycle("feed_moved", {"was": former, "now": feed.url}))
+        for record in told_of(await extending(systemd, f"opening {path}", opening), config):
+            observer(record)
         async with (
             follow_traces(config, clock, fan_out(board, metrics, observer)) as tracing,
             open_store(path, feed.order) as store,

@@ -30,6 +30,7 @@ def instance_lock(path: Path) -> Iterator[None]:
                 "stop that one, or give this one a store.path of its own",
             )
         _require_not_emptied(path, descriptor)
+        _require_own_log(path)
         with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
             os.pwrite(descriptor, f"{os.getpid()}\n".ljust(_PID).encode("ascii"), 0)
         yield
@@ -49,6 +50,27 @@ def _require_not_emptied(path: Path, lock: int) -> None:
         raise StoreError(
             f"{path} is {'gone' if _size(path) is None else 'empty'}, but it held a store before",
             f"put a backup in its place; to begin anew, remove {beside(path, '.lock')} as well",
+        )
+
+
+_WRITE_VERSION = 18
+"""The byte of a database's header that says whether it has a write-ahead log: 2, else 1."""
+
+
+def _require_own_log(path: Path) -> None:
+    """A log beside a file that was put there would be read as if it were this file's.
+
+    Before the file is opened for SQLite: closing it here would take SQLite's locks away.
+    """
+    log = beside(path, "-wal")
+    if not _size(log) or _size(path) is None:
+        return
+    with path.open("rb") as database:
+        header = database.read(_WRITE_VERSION + 1)
+    if header[_WRITE_VERSION:] == b"\x01":
+        raise StoreError(
+            f"{path} is a backup, and {log} belongs to the store that was here before",
+            f"remove {log} and {beside(path, '-shm')}: to restore a backup is to go back to it",
         )
 
 

@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scand.core.errors import StoreError
 from scand.core.event import IdKind
 from scand.core.fields import SAMPLE
+from scand.store.copying import copy, replacing
 from scand.store.lock import beside, mark_set_up
-from scand.store.trouble import explain
+from scand.store.trouble import explain, require_sound
 
 APPLICATION_ID = 0x5343414E
 """`SCAN`, in the header of every scand database."""
@@ -46,8 +47,23 @@ class Identity:
         }
 
 
-def prepare(path: Path, identity: Identity) -> str | None:
-    """Create, migrate and check the database. Returns the former url if that has changed.
+class Migrated(NamedTuple):
+    """From which schema to which, and where the store is as it was before; None: it was empty."""
+
+    was: int
+    now: int
+    backup: Path | None
+
+
+class Prepared(NamedTuple):
+    """What is to be told of a store that is ready: its url before, if another; its migration."""
+
+    former_url: str | None
+    migrated: Migrated | None
+
+
+def prepare(path: Path, identity: Identity) -> Prepared:
+    """Create, migrate and check the database.
 
     Raises StoreError. Blocks: a migration of a large store takes its time.
     """
@@ -57,12 +73,12 @@ def prepare(path: Path, identity: Identity) -> str | None:
         )
     try:
         with closing(connect(path)) as connection:
-            _migrate(connection, path)
+            migrated = _migrate(connection, path)
             former = _identify(connection, identity)
         mark_set_up(path)
     except sqlite3.Error as error:
         raise explain(path, error) from None
-    return former
+    return Prepared(former, migrated)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -113,9 +129,14 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     if version > len(migrations()):
         raise StoreError(
             f"{path} has schema {version}; this scand knows schemas up to {len(migrations())}",
-            "install the scand that wrote it, or a newer one",
+            _way_back(path),
         )
     return int(version)
+
+
+def _way_back(path: Path) -> str:
+    hint, kept = "install the scand that wrote it, or a newer one", _kept(path, len(migrations()))
+    return f"{hint}; {kept} is the store from before its migration" if kept.exists() else hint
 
 
 def migrations() -> list[str]:
@@ -127,13 +148,38 @@ def migrations() -> list[str]:
     return [script.read_text(encoding="utf-8") for script in scripts]
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    present = check(connection, path)
-    for version, script in enumerate(migrations()[present:], present + 1):
+def _kept(path: Path, schema: int) -> Path:
+    """Where a store is kept as it was when it had this schema."""
+    return beside(path, f".before-schema-{schema + 1}")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> Migrated | None:
+    present, scripts = check(connection, path), migrations()
+    if present == len(scripts):
+        return None
+    backup = _keep(connection, path, present) if present and _has_data(connection) else None
+    for version, script in enumerate(scripts[present:], present + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID};"
             f" PRAGMA user_version = {version}; COMMIT;"
         )
+    return Migrated(present, len(scripts), backup) if present else None
+
+
+def _has_data(connection: sqlite3.Connection) -> bool:
+    sql = "SELECT EXISTS (SELECT 1 FROM feed WHERE cursor IS NOT NULL)"
+    ((found,),) = connection.execute(sql)
+    return bool(found)
+
+
+def _keep(connection: sqlite3.Connection, path: Path, schema: int) -> Path:
+    """Copy the store before it is migrated, for the day on which that is to be undone."""
+    kept = _kept(path, schema)
+    with replacing(kept) as partial:
+        copy(connection, partial)
+        with closing(sqlite3.connect(partial, isolation_level=None)) as copied:
+            require_sound(copied.execute)
+    return kept
 
 
 def _identify(connection: sqlite3.Connection, identity: Identity) -> str | None:

@@ -18,6 +18,7 @@ from scand.core.errors import StoreError
 from scand.core.event import ScanEvent
 from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.accounts import completeness
+from scand.store.copying import copy
 from scand.store.letters import DeadLetters
 from scand.store.lock import require_regular
 from scand.store.opening import (
@@ -159,6 +160,10 @@ class Reader:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the store, as it is now, into an empty file."""
+        copy(self._connection, target)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a SELECT, for those who ask what is not asked here."""

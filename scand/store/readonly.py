@@ -21,18 +21,28 @@ from scand.store.opening import BUSY_TIMEOUT
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write. Raises StoreError and sqlite3.Error."""
-    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
     before = _standing(path)
-    with closing(_connect(address)) as connection:
+    with closing(_connect(_address(path))) as connection:
         if _reads(connection, at_rest=before.wal is None):
             yield connection
             return
-    with closing(_connect(f"{address}&immutable=1")) as connection:
+    with at_rest(path) as connection:
         try:
             yield connection
         finally:
             if _standing(path) != before:  # and SQLite was told not to look
                 raise StoreError(f"{path} was written while it was read", "run this again")
+
+
+@contextmanager
+def at_rest(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that nobody writes: it leaves nothing beside it."""
+    with closing(_connect(f"{_address(path)}&immutable=1")) as connection:
+        yield connection
+
+
+def _address(path: Path) -> str:
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -10,10 +10,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scand.core.errors import RolledBackError, StoreBlockedError, StoreError
 
@@ -81,6 +81,15 @@ def explained(path: Path) -> Iterator[None]:
         if code in _DAMAGED:
             raise explain(path, error) from None
         raise
+
+
+def require_sound(query: Callable[[str], Iterable[tuple[Any, ...]]]) -> None:
+    """Raise sqlite3.DatabaseError where SQLite finds the file itself damaged."""
+    ((said,),) = query("PRAGMA quick_check(1)")
+    if said != "ok":
+        damaged = sqlite3.DatabaseError(said)
+        damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # as when SQLite meets it by itself
+        raise damaged
 
 
 def _code(path: Path, error: sqlite3.Error) -> int:

@@ -1,7 +1,6 @@
 """Proves that the parcels are the fold of base and journal: rebuilds each and compares digests."""
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -12,6 +11,7 @@ from scand.core.parcel import ParcelState, fold, merge
 from scand.store.accounts import pruned_events
 from scand.store.reading import BEFORE_ALL, Reader
 from scand.store.rows import SELECT_BASE, parcel_from_row, parcel_row
+from scand.store.trouble import require_sound
 
 STEP = 2_000
 """Parcels rebuilt at a time."""
@@ -47,7 +47,7 @@ def verify(reader: Reader) -> Verification:
     Raises sqlite3.DatabaseError where SQLite finds the file itself damaged.
     """
     with reader.snapshot():
-        _check_file(reader)
+        require_sound(reader.query)
         return _verify(reader)
 
 
@@ -70,14 +70,6 @@ def _verify(reader: Reader) -> Verification:
         after = last
     result.digest, result.rebuilt = stored_digest.hexdigest(), rebuilt_digest.hexdigest()
     return result
-
-
-def _check_file(reader: Reader) -> None:
-    ((said,),) = reader.query("PRAGMA quick_check(1)")
-    if said != "ok":
-        damaged = sqlite3.DatabaseError(said)
-        damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # as when SQLite meets it by itself
-        raise damaged
 
 
 def _base(reader: Reader, after: float, up_to: int) -> list[tuple[int, ParcelState]]:

@@ -1,12 +1,15 @@
 """Stores that an older scand has written, brought up to date."""
 
+import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scand.core.errors import StoreBlockedError, StoreError
 from scand.store import opening
 from scand.store.opening import connect, migrations, prepare
 from scand.store.reading import open_reader
@@ -119,3 +122,80 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     with pytest.raises(opening.StoreError, match="nonsense"):
         prepare(old, FEED)
     assert content(old) == before
+
+
+def kept(path: Path, schema: int = BEFORE_OPAQUE_IDS) -> Path:
+    """Where a store of this schema is kept when it is migrated."""
+    return path.with_name(f"{path.name}.before-schema-{schema + 1}")
+
+
+def test_what_was_there_is_kept(old: Path) -> None:
+    """Before anything is changed, the store is copied, for its owner only; it is told where."""
+    before = content(old)
+    migrated = prepare(old, FEED).migrated
+    assert migrated == (BEFORE_OPAQUE_IDS, len(migrations()), kept(old))
+    assert content(kept(old)) == before
+    assert rows(kept(old), "PRAGMA user_version") == [(BEFORE_OPAQUE_IDS,)]
+    assert stat.S_IMODE(kept(old).stat().st_mode) == 0o600
+    assert prepare(old, FEED).migrated is None
+    assert content(kept(old)) == before
+
+
+def test_a_migration_is_undone(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older scand says what to put in the place of the store, and goes on with that."""
+    before = content(old)
+    prepare(old, FEED)
+    with monkeypatch.context() as older:
+        known = migrations()[:BEFORE_OPAQUE_IDS]
+        older.setattr(opening, "migrations", lambda: known)
+        with pytest.raises(StoreError, match="knows schemas up to") as caught:
+            connect(old)
+        assert f"{kept(old)} is the store from before its migration" in caught.value.hint
+        kept(old).replace(old)
+        connect(old).close()
+    assert content(old) == before
+
+
+def test_each_step_keeps_its_own(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that fails half way and goes on later leaves the first copy as it is."""
+    before, good = content(old), migrations()
+    broken = [*good[: BEFORE_OPAQUE_IDS + 1], "SELECT nonsense"]
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "migrations", lambda: broken)
+        with pytest.raises(StoreError, match="nonsense"):
+            prepare(old, FEED)
+    prepare(old, FEED)
+    assert content(kept(old)) == before
+    assert rows(kept(old, BEFORE_OPAQUE_IDS + 1), "PRAGMA user_version") == [
+        (BEFORE_OPAQUE_IDS + 1,)
+    ]
+
+
+def test_nothing_is_kept_of_an_empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that has seen nothing has nothing to be kept."""
+    path = tmp_path / "scand.db"
+    with monkeypatch.context() as older:
+        known = migrations()[:-1]
+        older.setattr(opening, "migrations", lambda: known)
+        assert prepare(path, FEED) == (None, None)
+    assert prepare(path, FEED).migrated == (len(migrations()) - 1, len(migrations()), None)
+    assert not list(tmp_path.glob("*before-schema*"))
+
+
+def test_no_migration_without_a_copy(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for it, or the store is damaged, the store stays as it is."""
+    before = content(old)
+    full = os.statvfs_result((4096, 4096, 9, 1, 1, 9, 9, 9, 0, 255))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: full)
+        with pytest.raises(StoreBlockedError, match=r"before-schema-\d+\.partial: a copy takes"):
+            prepare(old, FEED)
+    assert (content(old), not kept(old).exists()) == (before, True)
+    ((number,),) = rows(old, "SELECT rootpage FROM sqlite_schema WHERE name = 'parcels'")
+    with old.open("r+b") as file:
+        file.seek((number - 1) * 4096)
+        file.write(b"\xff" * 64)
+    with pytest.raises(StoreError, match="is damaged"):
+        prepare(old, FEED)
+    assert rows(old, "PRAGMA user_version") == [(BEFORE_OPAQUE_IDS,)]
+    assert not kept(old).exists()

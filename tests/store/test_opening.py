@@ -61,7 +61,7 @@ def refused(*words: str) -> Iterator[None]:
 def test_fresh(tmp_path: Path) -> None:
     """A new store is made, marked as scand's, in the newest schema, durable at every commit."""
     path = tmp_path / "scand.db"
-    assert prepare(path, FEED) is None
+    assert prepare(path, FEED).former_url is None
     assert rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert rows(path, "PRAGMA user_version") == [(len(migrations()),)]
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]
@@ -78,7 +78,7 @@ def test_reopen(path: Path) -> None:
     with closing(connect(path)) as connection:
         connection.execute("UPDATE feed SET cursor = 7")
     before = contents(path)
-    assert prepare(path, FEED) is None
+    assert prepare(path, FEED).former_url is None
     assert contents(path) == before
 
 
@@ -91,7 +91,7 @@ def test_empty_file(tmp_path: Path, empty: bytes | None) -> None:
             connection.execute("VACUUM")
     else:
         path.write_bytes(empty)
-    assert prepare(path, FEED) is None
+    assert prepare(path, FEED).former_url is None
     assert rows(path, "SELECT name FROM feed") == [("carrier",)]
 
 
@@ -104,7 +104,7 @@ def test_interrupted_set_up(tmp_path: Path) -> None:
         with refused("nonsense"):
             prepare(path, FEED)
     assert rows(path, "SELECT count(*) FROM sqlite_schema") == [(0,)]
-    assert prepare(path, FEED) is None
+    assert prepare(path, FEED).former_url is None
 
 
 def test_migration(path: Path) -> None:
@@ -259,14 +259,15 @@ def test_other_fields(tmp_path: Path, was: dict[str, str], now: dict[str, str], 
     prepare(path, replace(FEED, fields=was))
     with refused(said):
         prepare(path, replace(FEED, fields=now))
-    assert prepare(path, replace(FEED, fields=dict(reversed(was.items())))) is None
+    same = replace(FEED, fields=dict(reversed(was.items())))
+    assert prepare(path, same).former_url is None
 
 
 def test_changed_url(path: Path) -> None:
     """A carrier may move: the former url is told once, and the new one recorded."""
     moved = replace(FEED, url="https://elsewhere.test/")
-    assert prepare(path, moved) == FEED.url
-    assert prepare(path, moved) is None
+    assert prepare(path, moved).former_url == FEED.url
+    assert prepare(path, moved).former_url is None
     assert rows(path, "SELECT url FROM feed") == [(moved.url,)]
 
 

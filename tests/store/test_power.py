@@ -209,7 +209,7 @@ def prepare_on(disk: Disk, path: Path, identity: Identity = FEED) -> str | None:
     """What `prepare` does, on a disk that can lose power."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite3, "connect", lambda file, **_: disk.open(Path(file).name))
-        return prepare(path, identity)
+        return prepare(path, identity).former_url
 
 
 def operations_of(root: Path, path: Path, identity: Identity = FEED) -> range:
@@ -253,5 +253,5 @@ def test_cut_at_move(tmp_path: Path) -> None:
             disk.cut_after(moment)
             with naming(seed), pytest.raises(PowerCut):
                 prepare_on(disk, path, moved)
-            urls.add(prepare(path, moved))
+            urls.add(prepare(path, moved).former_url)
     assert urls == {FEED.url, None}

@@ -1,0 +1,47 @@
+"""`scand backup`: a copy, and what it says when there is none."""
+
+from pathlib import Path
+
+from tests.store.pages import many
+from tests.support.commands import Call, Shop
+
+
+def test_without_a_daemon(shop: Shop, call: Call, tmp_path: Path) -> None:
+    """The copy is made of the file, and told with the digest that `scand verify` gives."""
+    shop.keep(*many(1, 20))
+    target = tmp_path / "copy"
+    done = call("backup", target, *shop.options)
+    assert (done.status, done.err) == (0, "")
+    assert f"{target}: 7 parcels, 20 events, " in done.out
+    assert done.out.splitlines()[-1].split()[-1] in call("verify", *shop.options).out
+
+
+def test_what_is_there_stays(shop: Shop, call: Call, tmp_path: Path) -> None:
+    """Exit status 2, and how to replace it; with --force it is replaced."""
+    shop.keep(*many(1, 20))
+    target = tmp_path / "copy"
+    target.write_text("precious")
+    done = call("backup", target, *shop.options)
+    assert (done.status, target.read_text()) == (2, "precious")
+    assert f"{target} exists" in done.err
+    assert "--force" in done.err
+    assert call("backup", target, "--force", *shop.options).status == 0
+    assert target.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_no_store(shop: Shop, call: Call, tmp_path: Path) -> None:
+    """Exit status 2: there is nothing to be copied."""
+    done = call("backup", tmp_path / "copy", *shop.options)
+    assert done.status == 2
+    assert "no such file" in done.err
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_store_that_differs(shop: Shop, call: Call, tmp_path: Path) -> None:
+    """Exit status 1, as `scand verify` has it: there would be no use in such a copy."""
+    shop.keep(*many(1, 20))
+    shop.tamper("UPDATE parcels SET type = 'X'")
+    done = call("backup", tmp_path / "copy", *shop.options)
+    assert done.status == 1
+    assert "scand verify" in done.err
+    assert not (tmp_path / "copy").exists()
