@@ -199,6 +199,25 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadBegun:
+    """The configuration is read again from now on; `Reloaded` ends that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of a reload: applied, unchanged, refused or invalid (`config.reloading`).
+
+    `keys` are the settings that differ: all of them were applied, or none. The environment
+    overrides what the file changes of the `shadowed` ones.
+    """
+
+    outcome: str
+    keys: Sequence[str] = ()
+    shadowed: Sequence[str] = ()
+    errors: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     """The daemon started, went on from a cursor, drains, or stopped."""
 
@@ -224,5 +243,7 @@ Record = (
     | CollectorChanged
     | ChildFailed
     | Stalled
+    | ReloadBegun
+    | Reloaded
     | Lifecycle
 )

@@ -12,7 +12,7 @@ HOUSE = Path(__file__).parents[1] / "scand"
 
 ORDER = [
     {"core"},
-    {"config", "records"},
+    {"config", "live", "records"},
     {"ports"},
     {"feed", "store", "sinks"},
     {"actors"},

@@ -33,12 +33,13 @@ PoisonPolicy = Literal["isolate", "halt"]
 class Policies:
     """What is done about each finding that means a loss, and about a page that cannot be read.
 
-    Between two looks at a doubtful feed pass `pause` seconds; what is found must last `halt_pause`
-    to be believed, and is looked at again after as long while the feed halts.
+    Between two polls at the head, or two looks at a doubtful feed, pass `poll_interval` seconds;
+    what is found must last `halt_pause` to be believed, and is looked at again after as long while
+    the feed halts.
     """
 
     by_finding: Mapping[Finding, Policy]
-    pause: float
+    poll_interval: float
     halt_pause: float
     on_poison: PoisonPolicy = "isolate"
 
@@ -58,7 +59,7 @@ async def establish(
         lasting = trio.current_time() - since >= policies.halt_pause
         if times >= CONFIRMATIONS and (lasting or finding not in policies.by_finding):
             return verdict
-        wait = max(policies.pause, policies.halt_pause / 4)
+        wait = max(policies.poll_interval, policies.halt_pause / 4)
         with reader.pulse.waiting("another look", trio.current_time() + wait):
             await trio.sleep(wait)
 

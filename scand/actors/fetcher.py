@@ -23,6 +23,7 @@ from scand.core.instant import epoch_of
 from scand.core.lateness import EdgeWatch
 from scand.core.trail import Trail
 from scand.feed.reader import PageReader, Reading
+from scand.live import Live
 from scand.ports import Clock, Observer, Request, Unreadable
 from scand.records import FeedBetrayed, FoundLate, PageFetched
 
@@ -31,8 +32,7 @@ async def fetch(
     pages: trio.MemorySendChannel[Page],
     reader: PageReader,
     coverage: Course[Any],
-    poll_interval: float,
-    policies: Policies,
+    policies: Live[Policies],
     clock: Clock,
     time_of_day: Callable[[float], float],
     observer: Observer,
@@ -43,15 +43,14 @@ async def fetch(
 ) -> str:
     """Follow the feed for ever, or until its head. Ends `pages` when it ends.
 
-    `time_of_day` turns moments of trio's clock into seconds since 1970, whatever is done to `clock`
-    meanwhile; `newest` are the latest events known of the feed. Returns why it did not get to the
-    head, where a policy said to halt.
+    `policies` may be exchanged meanwhile. `time_of_day` turns moments of trio's clock into seconds
+    since 1970, whatever is done to `clock`; `newest` are the latest events known of the feed.
+    Returns why it did not get to the head, where a policy said to halt.
     """
     fetcher = _Fetcher(
         pages,
         reader,
         coverage,
-        poll_interval,
         policies,
         clock,
         time_of_day,
@@ -76,8 +75,7 @@ class _Fetcher:
         pages: trio.MemorySendChannel[Page],
         reader: PageReader,
         coverage: Course[Any],
-        poll_interval: float,
-        policies: Policies,
+        policies: Live[Policies],
         clock: Clock,
         time_of_day: Callable[[float], float],
         observer: Observer,
@@ -85,14 +83,14 @@ class _Fetcher:
         until_caught_up: bool,  # noqa: FBT001 - as `fetch` is told
     ) -> None:
         self._pages, self._reader, self._coverage = pages, reader, coverage
-        self._poll_interval, self._policies = poll_interval, policies
+        self._policies = policies
         self._clock, self._time_of_day, self._observer = clock, time_of_day, observer
         self._until_caught_up = until_caught_up
         self._proof = Proof(reader, coverage, policies, newest, observer)
         self._echo = Echo()
-        self._edge = EdgeWatch(coverage.late_window)
+        self._edge = EdgeWatch()
         self._sequence = 0
-        self._due = trio.current_time()
+        self._polled_at = float("-inf")  # or, where the next poll is due at once
         self._isolator = self._build_isolator()
         self.halted = ""
 
@@ -100,8 +98,8 @@ class _Fetcher:
         reader, coverage, observer = self._reader, self._coverage, self._observer
         if not isinstance(coverage, Coverage):
             return Narrowing(reader, coverage, observer)
-        policy, time_of_day = self._policies.on_poison, self._time_of_day
-        return Counting(reader, coverage, policy, time_of_day, observer, self._take)
+        told = self._policies, self._time_of_day, observer, self._take
+        return Counting(reader, coverage, *told)
 
     async def step(self) -> bool:
         """Ask, and send on what is new. Whether the head is reached and nothing else is wanted."""
@@ -110,7 +108,7 @@ class _Fetcher:
         reading = await self._read(ask)
         if reading is None:
             return bool(self.halted)
-        seen, now = seen_in(reading.decoded), trio.current_time()
+        seen = seen_in(reading.decoded)
         standing = await self._proof.examine(ask, asked_at, seen, reading.decoded.events)
         if isinstance(standing, Betrayal):
             await self._tell(*standing)
@@ -122,7 +120,7 @@ class _Fetcher:
             return bool(self.halted)
         if not ask.reread:
             at_once = progress.ask_again or self._until_caught_up
-            self._due = now if at_once else asked_at + self._poll_interval
+            self._polled_at = float("-inf") if at_once else asked_at
         return self._until_caught_up and progress.at_head
 
     async def _next_ask(self) -> Ask[Any]:
@@ -131,7 +129,8 @@ class _Fetcher:
             now = self._time_of_day(trio.current_time())
             if (ask := self._coverage.reread(now)) is not None:
                 return ask
-            if (left := self._due - trio.current_time()) <= 0:
+            due = self._polled_at + self._policies.now.poll_interval
+            if (left := due - trio.current_time()) <= 0:
                 return self._coverage.advance(now, prove=self._proof.is_stale)
             left = min(left, max(self._coverage.next_reread() - now, 0.0))
             await self._pause("something new", left)
@@ -155,7 +154,7 @@ class _Fetcher:
         """Get round what makes a page unreadable, or halt before it."""
         measure = await self._isolator.isolate(ask, unreadable)
         if not ask.reread:
-            self._due = trio.current_time()
+            self._polled_at = float("-inf")
         if measure is not None and measure.page is not None:
             page = replace(measure.page, sequence=self._sequence)
             if page.trail is not None:
@@ -180,8 +179,9 @@ class _Fetcher:
         self._observer(_fetched(ask, reading, progress, gaps, whole.trail, sequence))
         if page is not None:
             await self._send(page)
-        if (late := self._edge.notice(progress.change.settled, now)) is not None:
-            self._observer(FoundLate(late, self._edge.late_window))
+        late_window = self._coverage.late_window
+        if (late := self._edge.notice(progress.change.settled, now, late_window)) is not None:
+            self._observer(FoundLate(late, late_window))
         return progress
 
     async def _tell(self, verdict: Verdict, policy: Policy) -> None:
@@ -200,7 +200,7 @@ class _Fetcher:
         if self._until_caught_up:
             self.halted = said
         else:
-            await self._pause("an operator", self._policies.halt_pause)
+            await self._pause("an operator", self._policies.now.halt_pause)
 
     async def _send(self, page: Page) -> None:
         with self._reader.pulse.waiting("the router"):
@@ -208,8 +208,10 @@ class _Fetcher:
         self._sequence += 1
 
     async def _pause(self, what: str, seconds: float) -> None:
-        with self._reader.pulse.waiting(what, trio.current_time() + seconds):
-            await trio.sleep(seconds)
+        """Wait so long, or until the policies are others."""
+        until = trio.current_time() + seconds
+        with self._reader.pulse.waiting(what, until):
+            await self._policies.sleep_until(until)
 
 
 def _page(

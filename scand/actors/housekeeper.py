@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import trio
 
 from scand.core.errors import StoreBlockedError
+from scand.live import Live
 from scand.ports import Clock, Observer
 from scand.records import Pruned
 
@@ -33,12 +34,14 @@ class Chore:
     prune: Callable[[float, int], Awaitable[int]]
 
 
-async def keep_house(chores: Sequence[Chore], clock: Clock, observer: Observer) -> None:
-    """Do all chores now, and again every `ROUND`, for ever."""
+async def keep_house(chores: Live[Sequence[Chore]], clock: Clock, observer: Observer) -> None:
+    """Do all chores now, and again every `ROUND` or when they become others, for ever."""
     while True:
-        for chore in chores:
+        doing = chores.now
+        for chore in doing:
             await _do(chore, clock, observer)
-        await trio.sleep(ROUND)
+        if chores.now is doing:
+            await chores.sleep_until(trio.current_time() + ROUND)
 
 
 async def _do(chore: Chore, clock: Clock, observer: Observer) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import trio
 
-from scand.actors.continuity import PoisonPolicy
+from scand.actors.continuity import Policies
 from scand.actors.messages import Page
 from scand.actors.searching import Search, Take
 from scand.core.continuity import Incident
@@ -18,6 +18,7 @@ from scand.core.isolation import Ending, Found, letter_for, tell
 from scand.core.ledger import LedgerChange
 from scand.core.trail import Trail
 from scand.feed.reader import PageReader, Purpose
+from scand.live import Live
 from scand.ports import Observer, Unreadable
 from scand.records import FeedBetrayed
 
@@ -74,12 +75,12 @@ class Counting:
         self,
         reader: PageReader,
         coverage: Coverage,
-        policy: PoisonPolicy,
+        policies: Live[Policies],
         time_of_day: Callable[[float], float],
         observer: Observer,
         take: Take,
     ) -> None:
-        self._reader, self._coverage, self._policy = reader, coverage, policy
+        self._reader, self._coverage, self._policies = reader, coverage, policies
         self._time_of_day, self._observer, self._take = time_of_day, observer, take
         self._broken: set[int] = set()
         self._expects_more = False
@@ -112,7 +113,7 @@ class Counting:
 
     def _set_aside(self, found: Found, ask: Ask[int], asked_at: float, questions: int) -> Measure:
         # looks at gaps never halt: the cursor is beyond them already
-        halts = self._policy == "halt" and not ask.reread
+        halts = self._policies.now.on_poison == "halt" and not ask.reread
         known, said = self._knows(found, ask), f"{tell(found)}; found by {questions} requests"
         if halts:
             return self._halt_before(found, f"{said}; feed.on_poison says to halt")

@@ -15,6 +15,7 @@ from scand.core.judge import Judge, Ruling
 from scand.core.parcel import Key, ParcelState, fold
 from scand.core.pulse import UNWATCHED, Pulse
 from scand.core.trail import Work
+from scand.live import Live
 from scand.ports import Clock, Observer
 from scand.records import OddEvents
 
@@ -48,7 +49,7 @@ def deal(events: Iterable[ScanEvent], shards: int) -> list[list[ScanEvent]]:
 async def process(
     slices: trio.MemoryReceiveChannel[Slice],
     results: trio.MemorySendChannel[Folded],
-    judge: Judge,
+    judge: Live[Judge],
     key: Key,
     clock: Clock,
     observer: Observer,
@@ -58,7 +59,7 @@ async def process(
     async with slices, results:
         async for piece in slices:
             begun = trio.current_time()
-            ruling, parcels = digest(piece.events, judge, key, clock.now())
+            ruling, parcels = digest(piece.events, judge.now, key, clock.now())
             if ruling.oddities:
                 observer(OddEvents(ruling.oddities))
             turned = with_raw(piece.page.body, ruling.turned)

@@ -11,6 +11,7 @@ from scand.core.continuity import WITNESSES, Finding, Verdict, Witnesses, tell
 from scand.core.course import Ask, Course, Seen, seen_in
 from scand.core.event import EventId, ScanEvent
 from scand.feed.reader import PageReader, Reading
+from scand.live import Live
 from scand.ports import Observer, Request
 from scand.records import FeedBetrayed
 
@@ -39,7 +40,7 @@ class Proof:
         self,
         reader: PageReader,
         coverage: Course[Any],
-        policies: Policies,
+        policies: Live[Policies],
         newest: Sequence[ScanEvent],
         observer: Observer,
     ) -> None:
@@ -92,7 +93,7 @@ class Proof:
         return await is_replaced(self._reader, self._coverage, self._witnesses, events)
 
     async def _establish(self, event: EventId) -> Verdict:
-        return await establish(self._reader, self._coverage, event, self._policies)
+        return await establish(self._reader, self._coverage, event, self._policies.now)
 
     async def _learn_manners(self, event: EventId) -> None:
         """Ask from an event that is there whether the server shows it, or leaves it out."""
@@ -108,8 +109,8 @@ class Proof:
             self._coverage.let_go()
         if verdict.finding is Finding.EMPTY:  # to be asked again, but not at every poll
             self._tell_of_empty(verdict)
-            self._believed_until = trio.current_time() + self._policies.halt_pause
-        policy = self._policies.by_finding.get(verdict.finding)
+            self._believed_until = trio.current_time() + self._policies.now.halt_pause
+        policy = self._policies.now.by_finding.get(verdict.finding)
         return Standing.SAME if aged or policy is None else Betrayal(verdict, policy)
 
     def _tell_of_empty(self, verdict: Verdict) -> None:

@@ -18,11 +18,14 @@ from scand.core.frontier import Frontier
 from scand.core.ledger import Outcome, Settled
 from scand.core.traces import Sampler, Traced
 from scand.core.trail import Passage
+from scand.live import Live
 from scand.ports import Observer, PageResult, Receipt
 from scand.records import Committed, EventsRejected
 
 MAX_PAGES = 64
 """Pages in one transaction at the most: it bounds how long a commit takes."""
+
+NOBODY: Live[Sampler | None] = Live(None)
 
 
 async def write(
@@ -30,7 +33,7 @@ async def write(
     committer: Committer,
     shards: int,
     observer: Observer,
-    sampler: Sampler | None = None,
+    sampler: Live[Sampler | None] = NOBODY,
 ) -> None:
     """Commit pages in the order of the feed, until `results` ends.
 
@@ -44,7 +47,7 @@ async def write(
             ready = frontier.ready()
             for start in range(0, len(ready), MAX_PAGES):
                 batch = ready[start : start + MAX_PAGES]
-                pages, cursor = _assembled(batch, sampler), batch[-1][0].page.position[0]
+                pages, cursor = _assembled(batch, sampler.now), batch[-1][0].page.position[0]
                 begun = trio.current_time()
                 receipt, failed = await committer.commit(pages)
                 seconds = trio.current_time() - begun

@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "check-config",
     "simulate",
+    "reload",
     "status",
     "parcel",
     "events",

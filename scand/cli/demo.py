@@ -18,6 +18,7 @@ from scand.cli.demo_view import Scene, show, summary
 from scand.cli.simulate import read_faults
 from scand.config import Admin, Config, Feed, Store, parse_duration
 from scand.core.errors import ConfigurationError
+from scand.live import Live
 from scand.runtime.clock import WallClock
 from scand.runtime.daemon import open_parts, run_tree
 from scand.runtime.groups import ungrouped
@@ -88,7 +89,7 @@ class Stage:
                 await nursery.start(watch_signals, ending, nursery.cancel_scope)
                 port = await nursery.start(serve, api)
                 config = configure(path, f"http://127.0.0.1:{port}/v1/scans/scanevents")
-                async with open_parts(config, WallClock(), scene, stopping) as parts:
+                async with open_parts(Live(config), WallClock(), scene, stopping) as parts:
                     nursery.start_soon(show, scene, console)
                     nursery.start_soon(self._end, scene, ending, stopping)
                     await run_tree(parts)

@@ -50,6 +50,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"dead letters  {dead['open']} open{f': {reasons}' if reasons else ''}{_closed(dead)}",
         *_crashes(daemon),
         *_traces(daemon),
+        *_reload(daemon, document.get("reload")),
     ]
 
 
@@ -106,6 +107,16 @@ def _crashes(daemon: dict[str, Any] | None) -> list[str]:
     times = ", ".join(f"{child} {count}" for child, count in daemon["restarts"].items())
     ago = daemon["started_at"] + daemon["uptime_seconds"] - last["at"]
     return [f"restarts      {times}; the last {ago:.0f} s ago: {'; '.join(last['causes'])}"]
+
+
+def _reload(daemon: dict[str, Any] | None, last: dict[str, Any] | None) -> list[str]:
+    if daemon is None or last is None:
+        return []
+    ago = daemon["started_at"] + daemon["uptime_seconds"] - last["at"]
+    keys = f": {', '.join(last['keys'])}" if last["keys"] else ""
+    shadowed = f"; shadowed by the environment: {', '.join(last['shadowed'])}"
+    said = f"reload        {last['outcome']} {ago:.0f} s ago{keys}"
+    return [said + (shadowed if last["shadowed"] else ""), *(f"  {e}" for e in last["errors"])]
 
 
 def _or_dash(value: object) -> str:

@@ -4,18 +4,28 @@ Precedence: environment (`SCAND_FEED__URL`), then the TOML file, then the defaul
 `config/scand.toml` shows every setting.
 """
 
-from scand.config.loading import load, locate
-from scand.config.sections import Admin, Config, Feed, Section, Store, Traces
+from scand.config.loading import Loaded, interpret, load, load_file, locate, read
+from scand.config.reloading import Comparison, compare, marks, unusable
+from scand.config.sections import Admin, AtStart, Config, Feed, Section, Store, Traces
 from scand.config.values import parse_duration
 
 __all__ = [
     "Admin",
+    "AtStart",
+    "Comparison",
     "Config",
     "Feed",
+    "Loaded",
     "Section",
     "Store",
     "Traces",
+    "compare",
+    "interpret",
     "load",
+    "load_file",
     "locate",
+    "marks",
     "parse_duration",
+    "read",
+    "unusable",
 ]

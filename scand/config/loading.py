@@ -3,7 +3,8 @@
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,45 @@ def locate(path: Path | None) -> Path:
     return path or Path(os.environ.get("SCAND_CONFIG") or DEFAULT_PATH)
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration, where it was read, and what the file says, by key."""
+
+    path: Path
+    config: Config
+    said: Mapping[str, object]
+
+
 def load(path: Path) -> Config:
     """Read and validate. Raises ConfigurationError that names every mistake at once."""
+    return load_file(path).config
+
+
+def load_file(path: Path) -> Loaded:
+    """The same, with what the environment may hide."""
+    return interpret(path, read(path))
+
+
+def interpret(path: Path, text: str) -> Loaded:
+    """Validate a configuration that was read from `path`."""
+    said = _parse(path, text)
+    return Loaded(path, _validate(path, said), dict(flat(said)))
+
+
+def flat(section: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below its full key; lists are values."""
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield path + name, value
+
+
+def _validate(path: Path, said: Mapping[str, Any]) -> Config:
     unknown = _unknown_variables(os.environ)
     problems = list(unknown.values())
     try:
-        config = Config(**_read(path))
+        config = Config(**said)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         problems += [_explain(dict(item)) for item in errors if item["loc"] not in unknown]
@@ -39,14 +73,17 @@ def load(path: Path) -> Config:
     if problems:
         summary = "\n".join(f"  {problem}" for problem in problems)
         raise ConfigurationError(
-            f"{path} cannot be used:\n{summary}", "config/scand.toml shows every setting"
+            f"{path} cannot be used:\n{summary}",
+            "config/scand.toml shows every setting",
+            problems,
         )
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> str:
+    """The text of a file. Raises ConfigurationError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: no such file", "name one with --config FILE or $SCAND_CONFIG"
@@ -55,6 +92,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: {error.strerror}", "name a readable file") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: not UTF-8 text", "a configuration is TOML") from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"{path}: not TOML: {error}", "text needs quotes, and a section is given once"

@@ -1,9 +1,10 @@
 """One frozen section per component, with the only defaults there are."""
 
 import os
+from enum import Enum
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -44,6 +45,31 @@ PREFIX = "SCAND_"
 
 _MAX_SOCKET_PATH = 107
 """Bytes that Linux has room for in a Unix socket's address."""
+
+
+Setting = TypeVar("Setting")
+
+
+class Reload(Enum):
+    """A reload applies the setting, or all settings of the section."""
+
+    APPLIES = True
+
+
+class AtStart(NamedTuple):
+    """A reload refuses another value, and why."""
+
+    reason: str
+
+
+Mark = Reload | AtStart
+"""What a reload does about a setting; a setting without a mark is as its section says."""
+
+Reloadable = Annotated[Setting, Reload.APPLIES]
+IDENTITY = AtStart("it is part of the identity of the store")
+BOUND = AtStart("it is bound when scand starts")
+EXPORTED = AtStart("the way to the collector is opened when scand starts")
+COUNTED = AtStart("restarts are counted by it since scand started")
 
 
 class Section(BaseModel):
@@ -97,29 +123,31 @@ class Fields(Section):
 class Feed(Section):
     """`[feed]`"""
 
-    name: Name = "carrier"
-    url: Url
-    limit: Annotated[Whole, Field(ge=1, le=100_000)] = 100
-    poll_interval: PositiveDuration = 2.0
-    timeout: PositiveDuration = 30.0
-    max_body: Annotated[Size, Field(ge=1 << 10)] = 32 << 20
-    token_file: SecretPath | None = None
-    id_kind: IdKind = "integer"
-    order: Order = "event_id"
-    start_from: StartFrom = 1
+    name: Annotated[Name, IDENTITY] = "carrier"
+    url: Annotated[Url, AtStart("it may be another feed, which is found out at first contact")]
+    limit: Reloadable[Annotated[Whole, Field(ge=1, le=100_000)]] = 100
+    poll_interval: Reloadable[PositiveDuration] = 2.0
+    timeout: Reloadable[PositiveDuration] = 30.0
+    max_body: Reloadable[Annotated[Size, Field(ge=1 << 10)]] = 32 << 20
+    token_file: Reloadable[SecretPath | None] = None
+    id_kind: Annotated[IdKind, IDENTITY] = "integer"
+    order: Annotated[Order, IDENTITY] = "event_id"
+    start_from: Annotated[StartFrom, AtStart("only a new store begins there")] = 1
     from_id: Annotated[
-        Literal["auto", "inclusive", "exclusive"], Field(alias="from", serialization_alias="from")
+        Literal["auto", "inclusive", "exclusive"],
+        Field(alias="from", serialization_alias="from"),
+        AtStart("what was covered so far was covered by it"),
     ] = "auto"
-    late_window: Duration = 600.0
-    max_id_jump: Annotated[Whole, Field(ge=1, le=MAX_ID)] = 10_000_000
-    max_future: Duration = 86400.0
-    on_reset: Literal["halt", "continue"] = "halt"
-    on_poison: Literal["isolate", "halt"] = "isolate"
-    on_retention_gap: Literal["halt", "continue"] = "continue"
-    catch_up_concurrency: Annotated[Whole, Field(ge=1, le=64)] = 1
-    fields: Fields = Fields()
-    breaker: Breaker = Breaker()
-    retry: Retry = Retry()
+    late_window: Reloadable[Duration] = 600.0
+    max_id_jump: Reloadable[Annotated[Whole, Field(ge=1, le=MAX_ID)]] = 10_000_000
+    max_future: Reloadable[Duration] = 86400.0
+    on_reset: Reloadable[Literal["halt", "continue"]] = "halt"
+    on_poison: Reloadable[Literal["isolate", "halt"]] = "isolate"
+    on_retention_gap: Reloadable[Literal["halt", "continue"]] = "continue"
+    catch_up_concurrency: Reloadable[Annotated[Whole, Field(ge=1, le=64)]] = 1
+    fields: Annotated[Fields, IDENTITY] = Fields()
+    breaker: Reloadable[Breaker] = Breaker()
+    retry: Reloadable[Retry] = Retry()
 
     @field_validator("start_from")
     @classmethod
@@ -147,43 +175,47 @@ class CatalogueSection(Section):
 class Processors(Section):
     """`[processors]`"""
 
-    shards: Annotated[Whole, Field(ge=1, le=64)] = 4
+    shards: Annotated[
+        Whole,
+        Field(ge=1, le=64),
+        AtStart("as many processors were started"),
+    ] = 4
 
 
 class Store(Section):
     """`[store]`"""
 
-    path: FilePath = Path("/var/lib/scand/scand.db")
-    keep_events: Age = inf
-    keep_dead_letters: Duration = 90 * 86400.0
+    path: Annotated[FilePath, AtStart("the store is open")] = Path("/var/lib/scand/scand.db")
+    keep_events: Reloadable[Age] = inf
+    keep_dead_letters: Reloadable[Duration] = 90 * 86400.0
 
 
 class Supervisor(Section):
     """`[supervisor]`"""
 
-    intensity: Annotated[Whole, Field(ge=0, le=1000)] = 5
-    period: PositiveDuration = 60.0
-    drain_timeout: Duration = 20.0
+    intensity: Annotated[Whole, Field(ge=0, le=1000), COUNTED] = 5
+    period: Annotated[PositiveDuration, COUNTED] = 60.0
+    drain_timeout: Reloadable[Duration] = 20.0
 
 
 class Admin(Section):
     """`[admin]`"""
 
-    listen: Listen = "127.0.0.1:9464"
-    socket: Path | None = None
+    listen: Annotated[Listen, BOUND] = "127.0.0.1:9464"
+    socket: Annotated[Path | None, BOUND] = None
 
 
 class Metrics(Section):
     """`[metrics]`"""
 
-    listen: Listen = ""
+    listen: Annotated[Listen, BOUND] = ""
 
 
 class Traces(Section):
     """`[traces]`"""
 
-    endpoint: Endpoint = ""
-    headers_file: FilePath | None = None
+    endpoint: Annotated[Endpoint, EXPORTED] = ""
+    headers_file: Annotated[FilePath | None, EXPORTED] = None
     events_per_second: Rate = 100
     view_url: ViewUrl = ""
     flush_timeout: Duration = 3.0
@@ -208,14 +240,14 @@ class Config(BaseSettings):
     )
 
     feed: Feed
-    catalogue: CatalogueSection = CatalogueSection()
+    catalogue: Reloadable[CatalogueSection] = CatalogueSection()
     processors: Processors = Processors()
     store: Store = Store()
     supervisor: Supervisor = Supervisor()
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
-    logs: Logs = Logs()
-    traces: Traces = Traces()
+    logs: Reloadable[Logs] = Logs()
+    traces: Reloadable[Traces] = Traces()
 
     @model_validator(mode="after")
     def _socket_can_be_bound(self) -> Self:

@@ -117,6 +117,10 @@ class Course(Protocol[Id]):
         """How many seconds an id may be late, and is looked for."""
         ...
 
+    def adjust(self, limit: int, late_window: float, max_id_jump: int) -> None:
+        """Go by other settings from the next question on; the last two are for ids with order."""
+        ...
+
     def skip_to(self, head: Id) -> None:
         """Begin at the head: what lies below is not this store's business."""
         ...

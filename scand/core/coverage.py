@@ -93,6 +93,12 @@ class Coverage:
         """An event to ask for now and then, where the cursor is none that polls repeat; or 0."""
         return 0 if self._covered.anchored else self._covered.before
 
+    def adjust(self, limit: int, late_window: float, max_id_jump: int) -> None:
+        """Go by other settings from the next question on."""
+        self._server.allow(limit)
+        self.ledger.late_window = late_window
+        self.max_id_jump = max_id_jump
+
     def skip_to(self, head: int) -> None:
         """Begin at the head, an event's id or 0: what lies below is not this store's business."""
         self._covered.cursor, self._covered.anchored = head, head > 0

@@ -13,6 +13,8 @@
 The carrier's faults are no exceptions: they are values, see `ports.Outcome`.
 """
 
+from collections.abc import Sequence
+
 
 class ScandError(Exception):
     """What the command line turns into one clear message."""
@@ -29,9 +31,13 @@ class OperatorError(ScandError):
 
 
 class ConfigurationError(OperatorError):
-    """The configuration cannot be used."""
+    """The configuration cannot be used; `problems` are its mistakes, where it could be read."""
 
     exit_status = 2
+
+    def __init__(self, message: str, hint: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = problems
 
 
 class FeedHaltedError(OperatorError):

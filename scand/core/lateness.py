@@ -44,15 +44,14 @@ def is_near(seconds: float, late_window: float) -> bool:
 class EdgeWatch:
     """Notices when late ids are found near the end of `late_window`."""
 
-    def __init__(self, late_window: float) -> None:
-        self.late_window = late_window
+    def __init__(self) -> None:
         self._warned_at = float("-inf")
 
-    def notice(self, settled: Iterable[Settled], now: float) -> float | None:
+    def notice(self, settled: Iterable[Settled], now: float, late_window: float) -> float | None:
         """The lateness to warn of, in seconds; None when there is none, or was one just now."""
         filled = (gap.at - gap.since for gap in settled if gap.outcome is Outcome.FILLED)
         latest = max(filled, default=0.0)
-        if not is_near(latest, self.late_window) or now - self._warned_at < WARN_EVERY:
+        if not is_near(latest, late_window) or now - self._warned_at < WARN_EVERY:
             return None
         self._warned_at = now
         return latest

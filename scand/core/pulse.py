@@ -51,6 +51,11 @@ class Pulse:
         """Waiting for `what` in the block, on the watch's clock `until` then at the most."""
         return Spell(self, Doing(f"waiting for {what}", until))
 
+    def prolong(self, until: float) -> None:
+        """What is waited for may take until then."""
+        if math.isfinite(self.doing.until):
+            self.doing = self.doing._replace(until=max(self.doing.until, until))
+
     @contextmanager
     def fed(self, queued: Callable[[], int]) -> Iterator[None]:
         """For the block, work comes from where `queued` counts it."""

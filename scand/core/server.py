@@ -48,6 +48,11 @@ class Server:
         """How many events are a full page, without a doubt."""
         return min(limit, max(self.largest, FULL_PAGE))
 
+    def allow(self, limit: int) -> None:
+        """Ask for so many events at the most."""
+        self.limit = limit if self.limit == self._max_limit else min(self.limit, limit)
+        self._max_limit = limit
+
     def recover(self) -> None:
         """An answer came through: ask for more again, little by little."""
         self.limit = min(self._max_limit, self.limit + max(1, self._max_limit // 16))

@@ -91,6 +91,13 @@ class HttpFeed:
         self._client = client
         address = _checked(url)
         self._prefix = f"{address}{'&' if address.query else '?'}"
+        self._private = _private_parts(address)
+        self._observer = observer
+        self._now = now
+        self.reconfigure(timeout=timeout, max_body=max_body, token_file=token_file)
+
+    def reconfigure(self, *, timeout: float, max_body: int, token_file: Path | None) -> None:
+        """Take effect with the next request."""
         self._timeout = timeout
         # Half of it for TCP, half for TLS: a slow handshake is closed by httpcore when it times out
         # itself, but left to the garbage collector when the total deadline cancels it.
@@ -98,9 +105,6 @@ class HttpFeed:
         self._max_body = max_body
         self._token_file = TokenFile(token_file) if token_file else None
         self._credential = f"the token in {str(token_file)!r}" if token_file else "no token"
-        self._private = _private_parts(address)
-        self._observer = observer
-        self._now = now
 
     async def ask(self, request: Request) -> Outcome:
         """One request, bounded in time and size. Never raises for what the carrier does."""
@@ -108,21 +112,22 @@ class HttpFeed:
         if isinstance(token, Refused):
             return token
         secrets = (token, *self._private) if token else self._private
+        timeout = self._timeout
         try:
             return await self._exchange(request, token, secrets)
         except trio.TooSlowError:
-            return Failed(f"no complete answer within {self._timeout:g} s")
+            return Failed(f"no complete answer within {timeout:g} s")
         except httpx.HTTPError as error:
             return Failed(explain(error, secrets))
 
     async def _exchange(self, request: Request, token: str, secrets: tuple[str, ...]) -> Outcome:
-        deadline = trio.current_time() + self._timeout
+        deadline, max_body = trio.current_time() + self._timeout, self._max_body
         with trio.fail_at(deadline):
             response = await self._send(request, token)
         try:
             if is_page(response):
                 with trio.fail_at(deadline):
-                    return await self._page(response)
+                    return await self._page(response, max_body)
             excerpt = await self._excerpt(response, deadline)
         finally:
             await response.aclose()
@@ -140,8 +145,8 @@ class HttpFeed:
             follow_redirects=False,
         )
 
-    async def _page(self, response: httpx.Response) -> Outcome:
-        body = await read_whole(response, self._max_body, self._count)
+    async def _page(self, response: httpx.Response, max_body: int) -> Outcome:
+        body = await read_whole(response, max_body, self._count)
         if isinstance(body, bytes):
             return Answered(body) if body else Failed("HTTP 200 OK: the body is empty")
         return body

@@ -19,10 +19,13 @@ class Backoff:
     """
 
     def __init__(self, base: float, cap: float, rng: Random) -> None:
-        self._base = base
-        self._cap = cap
+        self.reconfigure(base, cap)
         self._rng = rng
         self._attempt = 0
+
+    def reconfigure(self, base: float, cap: float) -> None:
+        """Take effect with the next delay."""
+        self._base, self._cap = base, cap
 
     @property
     def attempt(self) -> int:

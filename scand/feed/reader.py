@@ -102,13 +102,23 @@ class PageReader:
         pulse: Pulse,
         aside: Callable[[Callable[[], _Read]], Awaitable[_Read]] = in_thread,
     ) -> None:
-        self._feed, self._breaker, self._backoff = feed, breaker, backoff
+        self._feed, self.breaker, self.backoff = feed, breaker, backoff
         self._observer, self.decoder, self._aside = observer, decoder, aside
         self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
         self._timeout, self.pulse = timeout, pulse
+        self._refused, self._pardoned = False, trio.Event()
         self._suspect = Suspect()
         self._resting = False  # a search was in vain: the pages that another one shows end no wait
         self._not_before = 0.0  # on trio's clock; whoever asks next keeps to it, after a crash too
+
+    def reconfigure(self, *, retry_after_cap: float, refused_pause: float, timeout: float) -> None:
+        """Take effect with the next wait; one for a refusal ends: its cause may be mended."""
+        self._retry_after_cap, self._refused_pause = retry_after_cap, refused_pause
+        self._timeout, now = timeout, trio.current_time()
+        self.pulse.prolong(now + self.breaker.reopens_in())
+        if self._refused:
+            self._not_before = now
+            self._pardoned.set()
 
     async def read(
         self, request: Request, *, may_be_idle: bool, purpose: Purpose = Purpose.FOLLOWING
@@ -117,30 +127,32 @@ class PageReader:
         searching = purpose is not Purpose.FOLLOWING
         while True:
             with self.pulse.waiting("the next try", self._not_before):
-                await trio.sleep_until(self._not_before)
-            probe_at = trio.current_time() + self._breaker.reopens_in()
+                with trio.move_on_at(self._not_before):
+                    await self._pardoned.wait()
+            probe_at = trio.current_time() + self.breaker.reopens_in()
             with self.pulse.waiting("the circuit breaker", probe_at):
                 outcome = await self._ask(request, may_be_idle=may_be_idle, searching=searching)
             if isinstance(outcome, Refused) and purpose is Purpose.PROBING:
-                self._pause(self._backoff.brief())
+                self._pause(self.backoff.brief())
                 (decoded, body), now = _EMPTY, trio.current_time()
                 return Reading(decoded, Body(body, self.decoder), now, 0.0, now)
             if isinstance(outcome, Unreadable):
-                self._pause(self._backoff.brief())
+                self._pause(self.backoff.brief())
                 return outcome
             if isinstance(outcome, Reading):
                 self._resting &= searching
                 if not self._resting:
-                    self._backoff.reset()
+                    self.backoff.reset()
                 return outcome
             if isinstance(outcome, TooLarge) and (searching or self._can_be_less(request)):
                 return outcome
             self._fail(type(outcome).__name__, _reason(outcome), self._wait_after(outcome))
+            self._refused = isinstance(outcome, Refused | NotFound)
 
     def rest(self, why: str) -> None:
         """Nothing can be read: leave the carrier in peace for a while."""
         self._resting = True
-        self._fail(Failed.__name__, why, self._backoff.next())
+        self._fail(Failed.__name__, why, self.backoff.next())
 
     def _fail(self, kind: str, why: str, wait: float) -> None:
         self._observer(FetchFailed(kind, why, wait))
@@ -148,6 +160,7 @@ class PageReader:
 
     def _pause(self, seconds: float) -> None:
         self._not_before = trio.current_time() + seconds
+        self._refused, self._pardoned = False, trio.Event()
 
     def _can_be_less(self, request: Request) -> bool:
         return request.limit > self.decoder.kind.least_limit
@@ -155,7 +168,7 @@ class PageReader:
     async def _ask(
         self, request: Request, *, may_be_idle: bool, searching: bool
     ) -> Reading | Unreadable | Outcome:
-        async with self._breaker.admission() as permit:
+        async with self.breaker.admission() as permit:
             begun = trio.current_time()
             with self.pulse.waiting("the carrier", begun + self._timeout):
                 outcome = await self._feed.ask(request)
@@ -217,7 +230,7 @@ class PageReader:
             case Refused() | NotFound():
                 return self._refused_pause
             case _:
-                return self._backoff.next()
+                return self.backoff.next()
 
 
 class Suspect:

@@ -1,9 +1,12 @@
 """The parts of ingest, as the configuration wants them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import httpx
 
 from scand.actors.continuity import Policies, Policy
 from scand.config import Config, Feed
@@ -17,8 +20,10 @@ from scand.core.pulse import Pulse
 from scand.core.review import Review, review
 from scand.core.traces import Sampler
 from scand.feed.breaker import Breaker
+from scand.feed.http import HttpFeed
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
+from scand.live import Live
 from scand.ports import Checkpoint, Observer
 from scand.ports import Feed as Carrier
 from scand.records import BreakerChanged, Lifecycle
@@ -48,6 +53,35 @@ def build_reader(
     )
 
 
+@contextmanager
+def live_feed(
+    client: httpx.AsyncClient, settings: Live[Config], observer: Observer
+) -> Iterator[HttpFeed]:
+    """The carrier's API, asked as is configured at the time, while the block runs."""
+
+    def terms(config: Config) -> dict[str, Any]:
+        feed = config.feed
+        return {name: getattr(feed, name) for name in ("timeout", "max_body", "token_file")}
+
+    url = settings.now.feed.url
+    feed = HttpFeed(client=client, url=url, observer=observer, **terms(settings.now))
+    with settings.telling(lambda config: feed.reconfigure(**terms(config))):
+        yield feed
+
+
+def retune(reader: PageReader, patience: Backoff, config: Config) -> None:
+    """Have the way in go by other settings."""
+    breaker, retry = config.feed.breaker, config.feed.retry
+    patience.reconfigure(retry.base, retry.cap)
+    reader.backoff.reconfigure(retry.base, retry.cap)
+    reader.breaker.reconfigure(breaker.failures, breaker.reset_after)
+    reader.reconfigure(
+        retry_after_cap=retry.retry_after_cap,
+        refused_pause=retry.refused_pause,
+        timeout=config.feed.timeout,
+    )
+
+
 def build_identity(config: Config) -> Identity:
     """Whose feed a store holds that is written with this configuration."""
     feed = config.feed
@@ -71,13 +105,19 @@ def build_review(config: Config) -> Review:
     return partial(review, build_decoder(config), build_judge(config))
 
 
-def build_sampler(config: Config, salt: bytes) -> Sampler | None:
+class Sampling(NamedTuple):
+    """How many events are traced: `rate` a second, None for all, in bursts of so many seconds."""
+
+    rate: float | None
+    burst: float
+
+
+def build_sampling(config: Config) -> Sampling | None:
     """Who is traced; None where traces are off. What two polls bring may come at once."""
     if not config.traces.endpoint:
         return None
     rate = config.traces.events_per_second
-    burst = max(1.0, 2 * config.feed.poll_interval)
-    return Sampler(salt, None if rate == "all" else rate, burst)
+    return Sampling(None if rate == "all" else rate, max(1.0, 2 * config.feed.poll_interval))
 
 
 def build_policies(config: Config) -> Policies:
@@ -95,6 +135,26 @@ def build_coverage(config: Config, checkpoint: Checkpoint, began: float, now: fl
     if config.feed.id_kind == "opaque":
         return _opaque_course(config.feed, checkpoint)
     return _coverage(config.feed, checkpoint, began, now)
+
+
+@contextmanager
+def rules(
+    settings: Live[Config], coverage: Course[Any], salt: bytes
+) -> Iterator[tuple[Live[Policies], Live[Judge], Live[Sampler | None]]]:
+    """What a generation goes by; the coverage is adjusted as well, while the block runs."""
+
+    def adjust(config: Config) -> None:
+        feed = config.feed
+        coverage.adjust(feed.limit, feed.late_window, feed.max_id_jump)
+
+    with (
+        settings.telling(adjust),
+        settings.view(build_policies) as policies,
+        settings.view(build_judge) as judge,
+        settings.view(build_sampling) as sampling,
+        sampling.view(lambda wanted: wanted and Sampler(salt, *wanted)) as sampler,
+    ):
+        yield policies, judge, sampler
 
 
 def _opaque_course(feed: Feed, checkpoint: Checkpoint) -> OpaqueCourse:

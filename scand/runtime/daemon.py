@@ -1,26 +1,26 @@
 """The daemon, wired: who runs, in which nursery, and which channel joins whom.
 
-    signals: SIGTERM, SIGINT -> stopping
+    signals: SIGTERM, SIGINT -> stopping; SIGHUP -> reload
     root
     ├── drain deadline                stopping -> the end, at the latest
-    ├── admin server, housekeeper, heartbeat, what systemd is told
+    ├── admin server, housekeeper, heartbeat, reload, what systemd is told
     │     (supervised, one_for_one: they never touch ingest)
     └── ingest (supervised, one_for_all)
         ├── fetcher ──pages──> router ──slices──> processor[shard] ──results──> writer
         └── stopping -> the fetcher ends; each stage ends when the one before it has
 
-A generation of ingest starts from the durable position, with fresh channels.
+A generation of ingest starts from the durable position, with fresh channels. Settings are `Live`:
+a reload exchanges them between two steps of whoever goes by them, and restarts nobody.
 """
 
 import gc
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from random import Random
-from typing import Any
 
 import trio
 
@@ -31,41 +31,42 @@ from scand.actors.messages import Folded, Page, Slice
 from scand.actors.patience import PatientStore
 from scand.actors.processor import process, route
 from scand.actors.writer import write
-from scand.config import Config
+from scand.config import Config, Loaded
 from scand.core.errors import FeedHaltedError
-from scand.core.ids import KINDS
 from scand.core.parcel import ORDERS
 from scand.core.restarts import RestartIntensity
-from scand.feed.http import HttpFeed, open_client
+from scand.feed.http import open_client
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
+from scand.live import Live
 from scand.ports import Clock, Feed, Observer, Store
 from scand.records import Lifecycle
+from scand.runtime.changes import build_changes, build_reloads
 from scand.runtime.channels import Channels
 from scand.runtime.clock import SteadyClock
 from scand.runtime.components import (
     build_coverage,
     build_identity,
-    build_judge,
-    build_policies,
     build_reader,
     build_review,
-    build_sampler,
     following,
+    live_feed,
+    retune,
+    rules,
     told_of,
 )
 from scand.runtime.doors import Service, build_admin, build_views
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
 from scand.runtime.heartbeat import Heartbeat
-from scand.runtime.letters import letter_changes
 from scand.runtime.notify import Notifier
+from scand.runtime.reloading import Reloader
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
-from scand.runtime.systemd import Ending, extending, stand_by
+from scand.runtime.systemd import Ending, extending, stand_by, tell_reload
 from scand.runtime.watchdog import Vitals
-from scand.store.figures import read_figures
+from scand.store.figures import Figures, read_figures
 from scand.store.lock import instance_lock
 from scand.store.opening import prepare
 from scand.store.sqlite import SqliteStore, open_store
@@ -74,7 +75,6 @@ from scand.telemetry.logs import fan_out
 from scand.telemetry.metrics import MetricsObserver
 from scand.telemetry.status import StatusBoard
 from scand.telemetry.traces import follow_traces
-from scand.web.admin import Changes
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
 # fetcher's hands (1), the channel to the router (PAGES), the router's hands (1), a shard's channel
@@ -102,87 +102,104 @@ STORE_BACKOFF = (0.5, 10.0)
 class Parts:
     """What the tree is built from; a simulation brings its own feed, store and clock."""
 
-    config: Config
+    settings: Live[Config]
     feed: Feed
     store: Store
     clock: Clock
     observer: Observer
     admin: Mapping[str, Service] = field(default_factory=dict)
-    chores: Sequence[Chore] = ()
+    chores: Live[Sequence[Chore]] | None = None
     until_caught_up: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
     generations: Generations = field(default_factory=Generations)
     channels: Channels = field(default_factory=Channels)
     vitals: Vitals = field(default_factory=Vitals)
 
+    def drain_timeout(self) -> float:
+        """Seconds that a stop may take to commit, as configured by then."""
+        return self.settings.now.drain_timeout
+
 
 async def run_daemon(
-    config: Config, clock: Clock, observer: Observer, *, until_caught_up: bool = False
+    loaded: Loaded,
+    clock: Clock,
+    observer: Observer,
+    *,
+    until_caught_up: bool = False,
+    retune_logs: Callable[[Config], None] = lambda _: None,
 ) -> None:
     """Follow the feed until a signal says to stop. Raises OperatorError, IngestFailedError."""
     gc.freeze()  # what was imported stays
     gc.set_threshold(*GC_THRESHOLD)
-    stopping = trio.Event()
-    with ungrouped():
+    stopping, settings = trio.Event(), Live(loaded.config)
+    reloader = Reloader(loaded, settings)
+    with ungrouped(), settings.telling(retune_logs):
         async with trio.open_nursery() as nursery:
-            await nursery.start(watch_signals, stopping, nursery.cancel_scope)
+            await nursery.start(watch_signals, stopping, nursery.cancel_scope, reloader.ask)
             systemd = Notifier.of(os.environ)
-            async with open_parts(config, clock, observer, stopping, systemd) as parts:
+            async with open_parts(settings, clock, observer, stopping, systemd, reloader) as parts:
                 await run_tree(replace(parts, until_caught_up=until_caught_up))
             nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
 async def open_parts(
-    config: Config,
+    settings: Live[Config],
     clock: Clock,
     observer: Observer,
     stopping: trio.Event,
     systemd: Notifier | None = None,
+    reloader: Reloader | None = None,
 ) -> AsyncIterator[Parts]:
     """The real feed, store and admin server, as configured; `systemd` is told how it goes."""
-    path, feed, systemd = config.store.path, config.feed, systemd or Notifier()
-    board, metrics = StatusBoard(clock), MetricsObserver(clock)
+    config, systemd = settings.now, systemd or Notifier()
+    path, board, metrics = config.store.path, StatusBoard(clock), MetricsObserver(clock)
     generations, channels, heartbeat = Generations(), Channels(), Heartbeat()
-    vitals, ending = Vitals(), Ending(stopping, config.supervisor.drain_timeout)
-    figures = partial(read_figures, path, feed.late_window)
+    vitals, reloads = Vitals(), partial(tell_reload, systemd, board.line)
+    ending = Ending(stopping, lambda: settings.now.supervisor.drain_timeout)
+
+    def figures() -> Figures:
+        return read_figures(path, settings.now.feed.late_window)
+
     with instance_lock(path):
         opening = partial(trio.to_thread.run_sync, prepare, path, build_identity(config))
         for record in told_of(await extending(systemd, f"opening {path}", opening), config):
             observer(record)
         async with (
-            follow_traces(config, clock, fan_out(board, metrics, observer)) as tracing,
-            open_store(path, feed.order) as store,
+            follow_traces(settings, clock, fan_out(board, metrics, observer, reloads)) as tracing,
+            open_store(path, config.feed.order) as store,
             open_client() as client,
         ):
             told = tracing.observer
             sources = (board, channels.levels, figures, tracing.counts)
             exposition = Exposition(metrics.registry, *sources)
-            views = build_views(config, board, heartbeat, exposition)
-            yield Parts(
-                config,
-                HttpFeed(
-                    client=client,
-                    url=feed.url,
-                    timeout=feed.timeout,
-                    max_body=feed.max_body,
-                    token_file=feed.token_file,
-                    observer=told,
-                ),
-                store,
-                clock,
-                told,
-                {
-                    **build_admin(config, views, build_changes(config, store, generations, told)),
+            views = build_views(settings, board, heartbeat, exposition)
+            with (
+                live_feed(client, settings, told) as feed,
+                settings.view(partial(build_chores, store)) as chores,
+                settings.view(build_review) as review,
+            ):
+                changes = build_changes(config, store, generations, review, told)
+                services: dict[str, Service] = {
                     "heartbeat": heartbeat.beat,
                     "systemd": partial(stand_by, systemd, board.line, vitals, ending, told),
-                },
-                build_chores(config, store),
-                stopping=stopping,
-                generations=generations,
-                channels=channels,
-                vitals=vitals,
-            )
+                }
+                if reloader is not None:
+                    changes |= build_reloads(reloader, told)
+                    services["reload"] = partial(reloader.serve, told)
+                yield Parts(
+                    settings,
+                    feed,
+                    store,
+                    clock,
+                    told,
+                    {**build_admin(config, views, changes), **services},
+                    chores,
+                    stopping=stopping,
+                    generations=generations,
+                    channels=channels,
+                    vitals=vitals,
+                )
 
 
 async def run_tree(parts: Parts) -> None:
@@ -190,22 +207,21 @@ async def run_tree(parts: Parts) -> None:
 
     Raises IngestFailedError when ingest crashes too often.
     """
-    supervisor, retry = parts.config.supervisor, parts.config.feed.retry
+    config = parts.settings.now
+    supervisor, retry = config.supervisor, config.feed.retry
     allowed = RestartIntensity(supervisor.intensity, supervisor.period)
     rng = Random()  # noqa: S311 - jitter
     fetcher, writer = map(parts.vitals.of, ("fetcher", "writer"))
     patient = PatientStore(parts.store, Backoff(*STORE_BACKOFF, rng), parts.observer, writer)
     parts = replace(parts, store=patient)
-    reader = build_reader(parts.config, parts.feed, parts.observer, rng, fetcher)
+    reader = build_reader(config, parts.feed, parts.observer, rng, fetcher)
     generation = partial(run_ingest, parts, reader, SteadyClock(parts.clock))
     ingest = Child("ingest", partial(parts.generations.run, generation), allowed)
     patience = Backoff(retry.base, retry.cap, rng)
     drained = False
-    with ungrouped():
+    with ungrouped(), parts.settings.telling(partial(retune, reader, patience)):
         async with trio.open_nursery() as root:
-            root.start_soon(
-                limit_drain, parts.stopping, parts.config.drain_timeout, root.cancel_scope
-            )
+            root.start_soon(limit_drain, parts.stopping, parts.drain_timeout, root.cancel_scope)
             for name, serve in services(parts).items():
                 beside = Child(name, serve, allowed=None)
                 slowly = Backoff(*SERVICE_BACKOFF, rng)
@@ -217,18 +233,19 @@ async def run_tree(parts: Parts) -> None:
 
 def services(parts: Parts) -> Mapping[str, Service]:
     """What runs beside ingest, by name."""
+    if parts.chores is None:
+        return parts.admin
     house = partial(keep_house, parts.chores, parts.clock, parts.observer)
-    return {**parts.admin, "housekeeper": house} if parts.chores else parts.admin
+    return {**parts.admin, "housekeeper": house}
 
 
 async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> None:
     """One generation of ingest, from the durable position on."""
-    config, clock, observer = parts.config, parts.clock, parts.observer
-    shards, key, judge = config.processors.shards, ORDERS[config.feed.order], build_judge(config)
     checkpoint = await parts.store.begin()
+    config, clock, observer = parts.settings.now, parts.clock, parts.observer
+    shards, key = config.processors.shards, ORDERS[config.feed.order]
     coverage = build_coverage(config, checkpoint, steady.began, steady.now())
     committer = Committer(parts.store, key, careful=checkpoint.attempts % CAREFUL_EVERY == 0)
-    sampler = build_sampler(config, checkpoint.salt)
     observer(following(coverage, checkpoint))
 
     to_router, pages = trio.open_memory_channel[Page](PAGES)
@@ -243,8 +260,7 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
             to_router,
             reader,
             coverage,
-            config.feed.poll_interval,
-            build_policies(config),
+            policies,
             clock,
             steady.at,
             observer,
@@ -254,7 +270,10 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         )
 
     dealt = {f"processor {number}": mine for number, (_, mine) in enumerate(slices)}
-    with parts.vitals.fed({"router": pages, **dealt, "writer": results}):
+    with (
+        parts.vitals.fed({"router": pages, **dealt, "writer": results}),
+        rules(parts.settings, coverage, checkpoint.salt) as (policies, judge, sampler),
+    ):
         async with trio.open_nursery() as ingest:
             ingest.start_soon(write, results, committer, shards, observer, sampler)
             for stage, mine in dealt.items():
@@ -270,28 +289,10 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         )
 
 
-def build_chores(config: Config, store: SqliteStore) -> list[Chore]:
+def build_chores(store: SqliteStore, config: Config) -> Sequence[Chore]:
     """What is removed when it is old."""
     chores = [
         Chore("dead_letters", config.store.keep_dead_letters, store.prune_dead_letters),
         Chore("events", config.store.keep_events, store.prune_events),
     ]
     return [chore for chore in chores if chore.keep < inf]
-
-
-def build_changes(
-    config: Config, store: SqliteStore, generations: Generations, observer: Observer
-) -> Changes:
-    """What an operator may change while the daemon runs."""
-    kind = KINDS[config.feed.id_kind]
-
-    async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = kind.place(wanted["cursor"])
-        return (await generations.between(partial(store.move_cursor, to)))._asdict()
-
-    async def rewind(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = kind.place(wanted["to"])
-        return (await generations.between(partial(store.rewind, to)))._asdict()
-
-    letters = letter_changes(store, build_review(config), observer)
-    return {"cursor": cursor, "rewind": rewind, **letters}

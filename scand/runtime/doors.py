@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from scand.config import Config
+from scand.live import Live
 from scand.runtime.heartbeat import Heartbeat
 from scand.store.reading import open_reader
 from scand.telemetry.exposition import Exposition
@@ -15,11 +16,12 @@ Service = Callable[[], Awaitable[None]]
 
 
 def build_views(
-    config: Config, board: StatusBoard, heartbeat: Heartbeat, exposition: Exposition
+    settings: Live[Config], board: StatusBoard, heartbeat: Heartbeat, exposition: Exposition
 ) -> Views:
     """What can be seen of the daemon from outside."""
 
     def document() -> dict[str, Any]:
+        config = settings.now
         with open_reader(config.store.path) as reader:
             return status_document(reader, board, config)
 

@@ -6,7 +6,7 @@ when that was all. What is not said to be of another state, or named by id, has 
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,9 @@ import msgspec
 
 from scand.actors.replayer import discard, replay
 from scand.core.dead_letters import State
+from scand.core.event import Rejected, ScanEvent
 from scand.core.review import Batch, Review, Selection
+from scand.live import Live
 from scand.ports import Letters, Observer
 from scand.records import LettersReviewed
 
@@ -30,11 +32,15 @@ def steps(review: Review) -> dict[str, Step]:
     return {"replay": partial(replay, review=review), "discard": discard}
 
 
-def letter_changes(store: Letters, review: Review, observer: Observer) -> dict[str, Change]:
-    """The same for the admin server."""
+def letter_changes(store: Letters, review: Live[Review], observer: Observer) -> dict[str, Change]:
+    """The same for the admin server, by the rules of the moment."""
+
+    def judged(raws: Sequence[bytes], now: float) -> list[ScanEvent | Rejected]:
+        return review.now(raws, now)
+
     return {
         f"dead-letters/{name}": partial(_change, store, name, step, observer)
-        for name, step in steps(review).items()
+        for name, step in steps(judged).items()
     }
 
 

@@ -1,9 +1,11 @@
-"""What the operator's signals mean: the first asks to drain, the second to stop at once.
+"""What the operator's signals mean.
 
-SIGHUP is ignored: a terminal that closes does not end a daemon.
+SIGTERM and SIGINT: the first asks to drain, the second to stop at once. SIGHUP asks for a reload,
+where there is something to reload; a terminal that closes does not end a daemon.
 """
 
 import signal
+from collections.abc import Callable
 
 import trio
 
@@ -11,14 +13,16 @@ import trio
 async def watch_signals(
     stopping: trio.Event,
     root: trio.CancelScope,
+    reload: Callable[[], None] = lambda: None,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set `stopping` at the first SIGTERM or SIGINT, cancel `root` at the second."""
+    """Set `stopping` at the first SIGTERM or SIGINT, cancel `root` at the second; `reload`."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             if number == signal.SIGHUP:
+                reload()
                 continue
             if stopping.is_set():
                 root.cancel()

@@ -18,7 +18,9 @@ async def cancel_when_set(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def limit_drain(stopping: trio.Event, limit: float, root: trio.CancelScope) -> None:
+async def limit_drain(
+    stopping: trio.Event, limit: Callable[[], float], root: trio.CancelScope
+) -> None:
     """End the daemon `limit` seconds after `stopping`, drained or not."""
     await stopping.wait()
-    root.deadline = trio.current_time() + limit
+    root.deadline = trio.current_time() + limit()

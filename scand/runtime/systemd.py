@@ -7,6 +7,7 @@ from typing import TypeVar
 import trio
 
 from scand.ports import Observer
+from scand.records import Record, ReloadBegun, Reloaded
 from scand.runtime.notify import Notifier
 from scand.runtime.watchdog import Vitals, feed_watchdog
 
@@ -27,7 +28,7 @@ class Ending:
     """What asks the daemon to end, and how many seconds it may drain then."""
 
     stopping: trio.Event
-    drain: float
+    drain: Callable[[], float]
 
 
 async def stand_by(
@@ -47,6 +48,17 @@ async def stand_by(
         await _tell_status(systemd, status, ending.stopping)
 
 
+def tell_reload(systemd: Notifier, status: Callable[[], str], record: Record) -> None:
+    """Tell systemd that the configuration is read again, and what came of that."""
+    match record:
+        case ReloadBegun():
+            systemd.reloading()
+        case Reloaded(outcome=outcome):
+            systemd.ready(f"reload {outcome}; {status()}")
+        case _:
+            pass
+
+
 async def _tell_status(systemd: Notifier, status: Callable[[], str], stopping: trio.Event) -> None:
     told = ""
     while not stopping.is_set():
@@ -58,7 +70,7 @@ async def _tell_status(systemd: Notifier, status: Callable[[], str], stopping: t
 
 async def _tell_stop(systemd: Notifier, ending: Ending) -> None:
     await ending.stopping.wait()
-    systemd.stopping("draining: what was fetched is committed", ending.drain + AFTER_DRAIN)
+    systemd.stopping("draining: what was fetched is committed", ending.drain() + AFTER_DRAIN)
 
 
 async def extending(systemd: Notifier, status: str, start: Callable[[], Awaitable[T]]) -> T:

@@ -26,11 +26,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 EVENT_OUTCOMES = ("applied", "duplicate", "conflict", "dead_letter")
 BREAKER_STATES = ("closed", "open", "half-open")
-CHILDREN = ("ingest", "housekeeper", "admin", "admin_socket", "metrics", "heartbeat")
+CHILDREN = ("ingest", "housekeeper", "admin", "admin_socket", "metrics", "heartbeat", "reload")
 PAGE_KINDS = ("fresh", "reread")
 PRUNED = ("dead_letters", "events")
 FINDINGS = (*Finding, "poison")
 SETTLED = (GapOutcome.FILLED, GapOutcome.GIVEN_UP, GapOutcome.LOST)
+RELOADS = ("applied", "unchanged", "refused", "invalid")
 ACTIONS = ("replay", "discard")
 RETRIED = (Answer.THROTTLED, Answer.REFUSED, Answer.NOT_FOUND, Answer.FAILED, Answer.TOO_LARGE)
 WAITS = (*RETRIED, "breaker", "store", "restart")
@@ -182,6 +183,9 @@ class StoreInstruments:
         )
         self.pruned = shop.counter(
             "scand_pruned_rows", "Rows removed because they were old.", what=PRUNED
+        )
+        self.reloads = shop.counter(
+            "scand_reloads", "Times that the configuration was read again.", outcome=RELOADS
         )
         self.restarts = shop.counter(
             "scand_restarts",

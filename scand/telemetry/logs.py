@@ -29,6 +29,8 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    ReloadBegun,
+    Reloaded,
     RequestEnded,
     Stalled,
     StoreBlocked,
@@ -95,8 +97,14 @@ class LogObserver:
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Stalled: self._stalled,
+            ReloadBegun: lambda _: None,
+            Reloaded: self._reloaded,
             Lifecycle: self._lifecycle,
         }
+
+    def renew(self) -> None:
+        """Go by what `configure_logs` was told last."""
+        self._log = structlog.get_logger()
 
     def __call__(self, record: Record) -> None:
         """Log one record."""
@@ -218,6 +226,12 @@ class LogObserver:
 
     def _stalled(self, record: Stalled) -> None:
         self._log.error("ingest.stalled", stages=list(record.stages))
+
+    def _reloaded(self, record: Reloaded) -> None:
+        say = self._log.error if record.errors else self._log.info
+        told = {"keys": record.keys, "shadowed": record.shadowed, "errors": record.errors}
+        said = {name: list(each) for name, each in told.items() if each}
+        say(f"reload.{record.outcome}", **said)
 
     def _lifecycle(self, record: Lifecycle) -> None:
         self._was_at_head = False

@@ -22,6 +22,8 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    ReloadBegun,
+    Reloaded,
     RequestEnded,
     Stalled,
     StoreBlocked,
@@ -68,6 +70,8 @@ class MetricsObserver:
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Stalled: self._stalled,
+            ReloadBegun: lambda _: None,
+            Reloaded: self._reloaded,
             Lifecycle: self._lifecycle,
         }
 
@@ -152,6 +156,9 @@ class MetricsObserver:
 
     def _stalled(self, _: Stalled) -> None:
         """The process ends with it, seldom after a scrape: the start of the next one is seen."""
+
+    def _reloaded(self, record: Reloaded) -> None:
+        self._store.reloads.labels(record.outcome).inc()
 
     def _lifecycle(self, record: Lifecycle) -> None:
         """What it tells is read from the board."""

@@ -26,6 +26,8 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    ReloadBegun,
+    Reloaded,
     RequestEnded,
     Stalled,
     StoreBlocked,
@@ -58,6 +60,7 @@ class StatusBoard:
     failures: Counter[str] = field(default_factory=Counter)
     restarts: Counter[str] = field(default_factory=Counter)
     last_crash: dict[str, Any] | None = None
+    last_reload: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
@@ -79,6 +82,8 @@ class StatusBoard:
             CollectorChanged: self._collector,
             ChildFailed: self._crashed,
             Stalled: self._stalled,
+            ReloadBegun: lambda _: None,
+            Reloaded: self._reloaded,
             Lifecycle: self._lifecycle,
         }
 
@@ -218,6 +223,16 @@ class StatusBoard:
     def _stalled(self, _: Stalled) -> None:
         self.totals["stalled"] += 1
 
+    def _reloaded(self, record: Reloaded) -> None:
+        self.totals[f"reloads_{record.outcome}"] += 1
+        self.last_reload = {
+            "at": round(self.clock.now(), 3),
+            "outcome": record.outcome,
+            "keys": list(record.keys),
+            "shadowed": list(record.shadowed),
+            "errors": list(record.errors),
+        }
+
     def _lifecycle(self, record: Lifecycle) -> None:
         cursor = record.details.get("cursor")
         if isinstance(cursor, EventId):
@@ -237,5 +252,6 @@ def status_document(reader: Reader, board: StatusBoard | None, config: Config) -
         "breaker": board and board.breaker,
         "shards": config.processors.shards,
         "sinks": [],
+        "reload": board and board.last_reload,
         "daemon": board and board.document(),
     }

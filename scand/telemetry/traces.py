@@ -22,6 +22,7 @@ from structlog.contextvars import bound_contextvars
 
 from scand.config import Config
 from scand.core.trail import Passage, Trail
+from scand.live import Live
 from scand.ports import Clock, Observer
 from scand.records import (
     BreakerChanged,
@@ -229,11 +230,14 @@ def _in_log(page: PageId | None) -> AbstractContextManager[None]:
 
 
 @asynccontextmanager
-async def follow_traces(config: Config, clock: Clock, inner: Observer) -> AsyncIterator[Tracing]:
+async def follow_traces(
+    settings: Live[Config], clock: Clock, inner: Observer
+) -> AsyncIterator[Tracing]:
     """An observer that traces and tells `inner`, if so configured; else that one alone.
 
     When the block ends, what is left is sent, for `traces.flush_timeout` at the most.
     """
+    config = settings.now
     if not config.traces.endpoint:
         yield Tracing(inner)
         return
@@ -250,4 +254,4 @@ async def follow_traces(config: Config, clock: Clock, inner: Observer) -> AsyncI
         yield Tracing(Tracer(inner, exporter.put, clock), exporter.counts)
     finally:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(exporter.close, config.traces.flush_timeout)
+            await trio.to_thread.run_sync(exporter.close, settings.now.traces.flush_timeout)

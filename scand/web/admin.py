@@ -7,6 +7,8 @@
 | `/metrics` | what Prometheus scrapes |
 | `/api/status` | the document of `scand status --json` |
 | `POST /api/cursor` | moves the cursor, as `scand cursor set` |
+| `POST /api/reload` | reads the configuration again, as `scand reload` |
+| `POST /api/reload/compare` | says what that would do with another text of the file |
 | `POST /api/rewind` | moves it back, as `scand rewind` |
 | `POST /api/dead-letters/replay` | tries letters again, as `scand dead-letters replay` |
 | `POST /api/dead-letters/discard` | gives letters up, as `scand dead-letters discard` |

@@ -10,7 +10,8 @@ from scand.actors.fetcher import fetch
 from scand.actors.messages import Page
 from scand.core.course import Course
 from scand.core.decode import Decoder
-from tests.support.following import HALT, POLL, Follow, Run, reader_of
+from scand.live import Live
+from tests.support.following import HALT, Follow, Run, reader_of
 from tests.support.parts import SimulatedClock
 from tests.support.scans import DECODER
 
@@ -33,7 +34,7 @@ def follow() -> Follow:
         reader = reader_of(feed, run.recorder, decoder)
         to_router, pages = trio.open_memory_channel[Page](1000)
         with trio.move_on_after(seconds):
-            told = (POLL, policies, clock, clock.at, run.recorder)
+            told = (Live(policies), clock, clock.at, run.recorder)
             run.halted = await fetch(to_router, reader, run.coverage, *told, **options)
             run.ended = True
         run.pages = [each async for each in pages]  # ends: the fetcher has closed its end

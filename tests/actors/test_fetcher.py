@@ -12,6 +12,7 @@ from scand.actors.fetcher import fetch
 from scand.actors.messages import Page
 from scand.actors.seeking import seek_head
 from scand.core.coverage import Coverage, Position
+from scand.live import Live
 from scand.ports import (
     Answered,
     Failed,
@@ -374,7 +375,7 @@ async def test_a_full_channel_holds_the_fetcher(autojump_clock: MockClock) -> No
     reader = reader_of(feed, recorder)
     coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
     with trio.move_on_after(1000.0):
-        await fetch(to_router, reader, coverage, POLL, HALT, clock, clock.at, recorder)
+        await fetch(to_router, reader, coverage, Live(HALT), clock, clock.at, recorder)
     assert len(feed.asked) == 3
     await pages.aclose()
 
@@ -397,7 +398,7 @@ async def test_cancellation_closes_the_channel(autojump_clock: MockClock, after:
     to_router, pages = trio.open_memory_channel[Page](100)
     coverage = Coverage(Position(0, anchored=False), limit=LIMIT)
     with scope:
-        await fetch(to_router, reader, coverage, POLL, HALT, clock, clock.at, recorder)
+        await fetch(to_router, reader, coverage, Live(HALT), clock, clock.at, recorder)
     assert scope.cancelled_caught
     assert pages.statistics().open_send_channels == 0
     await pages.aclose()

@@ -6,6 +6,7 @@ from trio.testing import MockClock
 
 from scand.actors.housekeeper import AT_ONCE, ROUND, Chore, keep_house
 from scand.core.errors import StoreBlockedError
+from scand.live import Live
 from scand.records import Pruned
 from tests.support.parts import NOON, Recorder, SimulatedClock
 
@@ -30,7 +31,7 @@ class Attic:
 async def kept(seconds: float, *chores: Chore) -> list[Pruned]:
     recorder = Recorder()
     with trio.move_on_after(seconds):
-        await keep_house(chores, SimulatedClock(), recorder)
+        await keep_house(Live(chores), SimulatedClock(), recorder)
     return recorder.of(Pruned)
 
 

@@ -16,6 +16,7 @@ from scand.core.judge import Judge
 from scand.core.parcel import ORDERS
 from scand.core.traces import Sampler
 from scand.core.trail import Sighting
+from scand.live import Live
 from scand.ports import PageResult, Receipt
 from scand.records import Committed
 from scand.store.opening import prepare
@@ -59,12 +60,12 @@ class Ingest:
         shards = [trio.open_memory_channel[Slice](1) for _ in range(SHARDS)]
         with open_sync_store(self.path, "event_id", clock) as store:
             committer = Committer(Refusing(store, refused), KEY)
-            sampler = Sampler(SALT, rate, 1.0)
+            sampler = Live[Sampler | None](Sampler(SALT, rate, 1.0))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(write, results, committer, SHARDS, recorder, sampler)
                 nursery.start_soon(route, routed, [send for send, _ in shards])
                 for _, mine in shards:
-                    told = (judge, KEY, clock, recorder)
+                    told = (Live(judge), KEY, clock, recorder)
                     nursery.start_soon(process, mine, to_writer.clone(), *told)
                 to_writer.close()
                 async with to_router:

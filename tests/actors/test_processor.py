@@ -12,6 +12,7 @@ from scand.core.catalogue import Catalogue
 from scand.core.event import Reason, ScanEvent
 from scand.core.judge import Judge
 from scand.core.parcel import ORDERS, Key
+from scand.live import Live
 from scand.records import OddEvents
 from tests.support.parts import NOON, Recorder, SimulatedClock
 from tests.support.scans import body_of, event_of, page_of, scan
@@ -36,7 +37,7 @@ async def processed(judge: Judge, page: Page, key: Key = EVENT_ID) -> tuple[Fold
     to_writer, results = trio.open_memory_channel[Folded](1)
     recorder = Recorder()
     async with to_processor, results, trio.open_nursery() as nursery:
-        nursery.start_soon(process, slices, to_writer, judge, key, SimulatedClock(), recorder)
+        nursery.start_soon(process, slices, to_writer, Live(judge), key, SimulatedClock(), recorder)
         await to_processor.send(Slice(page, page.events))
         await to_processor.aclose()
         return await results.receive(), recorder

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from scand.cli import COMMANDS
-from scand.config import Config, Section
+from scand.config import AtStart, Config, Section, marks
 from scand.core.dead_letters import State
 from scand.core.event import Reason
 from scand.core.review import Outcome
@@ -59,6 +59,23 @@ def test_nothing_else_is_shown() -> None:
     """What config/scand.toml shows exists, and is shown once."""
     shown = [key for key, _ in documented()]
     assert sorted(shown) == sorted(SETTINGS)
+
+
+def restarts_shown() -> set[str]:
+    """The settings of which config/scand.toml says that they take a restart."""
+    section, shown = "", set()
+    for paragraph in (ROOT / "config" / "scand.toml").read_text().split("\n\n"):
+        if head := re.search(r"^\[([\w.]+)\]$", paragraph, re.MULTILINE):
+            section = head[1]
+        if "Takes a restart." in paragraph.replace("\n# ", " "):
+            keys = re.findall(r"^(?:# )?(\w+) = ", paragraph, re.MULTILINE)
+            shown |= {f"{section}.{key}" for key in keys}
+    return shown
+
+
+def test_what_takes_a_restart_is_told() -> None:
+    """config/scand.toml says so of each setting that a reload refuses, and of no other."""
+    assert restarts_shown() == {key for key, mark in marks() if isinstance(mark, AtStart)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -28,15 +28,17 @@ def test_percentiles(seconds: list[float], figures: Lateness) -> None:
 
 def test_notices_what_came_near_the_edge() -> None:
     """Later than four fifths of the window, and found: what was given up was not late, but lost."""
-    watch = EdgeWatch(WINDOW)
-    assert watch.notice([], 0.0) is None
-    assert watch.notice([found(NEAR * WINDOW)], 0.0) is None
-    assert watch.notice([found(WINDOW, Outcome.GIVEN_UP)], 0.0) is None
-    assert watch.notice([found(1.0), found(NEAR * WINDOW + 1), found(2.0)], 0.0) == 481.0
+    watch = EdgeWatch()
+    assert watch.notice([], 0.0, WINDOW) is None
+    assert watch.notice([found(NEAR * WINDOW)], 0.0, WINDOW) is None
+    assert watch.notice([found(WINDOW, Outcome.GIVEN_UP)], 0.0, WINDOW) is None
+    assert watch.notice([found(1.0), found(NEAR * WINDOW + 1), found(2.0)], 0.0, WINDOW) == 481.0
 
 
 def test_warns_now_and_then() -> None:
     """A feed that is always near the edge is no storm of warnings."""
-    watch = EdgeWatch(WINDOW)
-    warned = [now for now in range(3600) if watch.notice([found(500.0)], float(now)) is not None]
+    watch = EdgeWatch()
+    warned = [
+        now for now in range(3600) if watch.notice([found(500.0)], float(now), WINDOW) is not None
+    ]
     assert warned == [0, WARN_EVERY, 2 * WARN_EVERY, 3 * WARN_EVERY, 4 * WARN_EVERY, 5 * WARN_EVERY]

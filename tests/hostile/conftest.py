@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from scand.feed.http import HttpFeed, open_client
+from scand.live import Live
 from scand.runtime.daemon import Parts, run_tree
 from scand.store.opening import Identity, prepare
 from scand.store.reading import event_document, open_reader, parcel_document
@@ -50,7 +51,7 @@ def follow(tmp_path: Path) -> Follow:
         config = settings(path, feed=feed)
         with open_sync_store(path, order, clock) as store:
             async with open_feed(carrier, config.feed) as http:
-                parts = Parts(config, http, store, clock, recorder, until_caught_up=True)
+                parts = Parts(Live(config), http, store, clock, recorder, until_caught_up=True)
                 with trio.fail_after(PATIENCE):
                     await run_tree(parts)
         return _followed(path, recorder)

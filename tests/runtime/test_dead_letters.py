@@ -15,6 +15,7 @@ from scand.actors.housekeeper import Chore
 from scand.actors.replayer import replay
 from scand.core.dead_letters import State
 from scand.core.review import Outcome, Selection
+from scand.live import Live
 from scand.records import ChildFailed, PageFetched, Pruned
 from scand.runtime.components import build_review
 from scand.runtime.daemon import run_tree
@@ -215,7 +216,7 @@ async def test_closed_letters_are_pruned(autojump_clock: MockClock, tmp_path: Pa
         await store.discard_letters(numbers[:20])  # type: ignore[attr-defined]
         chores = [Chore("dead_letters", 7200.0, store.prune_dead_letters)]  # type: ignore[attr-defined]
         with trio.move_on_after(3 * 3600.0):
-            await run_tree(replace(parts, chores=chores))
+            await run_tree(replace(parts, chores=Live(chores)))
     summary = simulation.summary()["dead_letters"]
     assert (summary["open"], summary["discarded"], summary["pruned"]) == (count - 20, 0, 20)
     assert simulation.recorder.of(Pruned) == [Pruned("dead_letters", 20)]

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from scand.actors.housekeeper import ROUND, Chore
 from scand.core.continuity import WITNESSES
+from scand.live import Live
 from scand.records import ChildFailed, Committed, Pruned
 from scand.runtime.daemon import build_chores, run_tree
 from scand.simulator import DataFaults, TransportFaults
@@ -33,7 +34,7 @@ def simulate(path: Path, **plan: object) -> Simulation:
 
 async def keep(simulation: Simulation) -> None:
     """Follow the feed to its end, with a housekeeper that prunes what is older than `KEEP`."""
-    chores = partial(build_chores, simulation.config)
+    chores = partial(build_chores, config=simulation.config)
     await settle(simulation, 3600.0, chores=chores)
 
 
@@ -95,7 +96,7 @@ async def test_a_housekeeper_that_crashes_never_touches_ingest(
 
     async with simulation.parts() as parts, trio.open_nursery() as nursery:
         nursery.start_soon(stop_when_settled, simulation, parts.stopping)
-        await run_tree(replace(parts, chores=[Chore("events", KEEP, fail)]))
+        await run_tree(replace(parts, chores=Live([Chore("events", KEEP, fail)])))
     assert {each.child for each in simulation.recorder.of(ChildFailed)} == {"housekeeper"}
     simulation.assert_equals_oracle()
 

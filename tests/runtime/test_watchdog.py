@@ -63,7 +63,7 @@ async def follow(
             await trio.sleep(1.0)
 
     async with simulation.parts(vitals=vitals, **wraps) as parts:
-        ending, observer = Ending(parts.stopping, 20.0), parts.observer
+        ending, observer = Ending(parts.stopping, lambda: 20.0), parts.observer
         with trio.move_on_after(HOUR):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listen)
@@ -248,7 +248,7 @@ async def test_a_stop_says_how_long_it_may_take(
 ) -> None:
     """STOPPING asks for the drain's time and a little more, whatever the unit says."""
     stopping = trio.Event()
-    notifier, ending = Notifier(systemd.address), Ending(stopping, 300.0)
+    notifier, ending = Notifier(systemd.address), Ending(stopping, lambda: 300.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stand_by, notifier, str, Vitals(), ending, print)
         await trio.sleep(1.0)

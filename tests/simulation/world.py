@@ -9,6 +9,7 @@ from scand.config import Config
 from scand.config.sections import CatalogueSection
 from scand.core.errors import IngestFailedError
 from scand.feed.http import HttpFeed, open_client
+from scand.live import Live
 from scand.records import FeedBetrayed, Record
 from scand.runtime import daemon
 from scand.runtime.generations import Generations
@@ -150,7 +151,7 @@ class Life:
                 now=world.clock.utc,
             )
             parts = daemon.Parts(
-                world.config,
+                Live(world.config),
                 http,
                 self.store,
                 world.clock,

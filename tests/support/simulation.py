@@ -10,6 +10,7 @@ import trio
 
 from scand.actors.housekeeper import Chore
 from scand.feed.http import HttpFeed
+from scand.live import Live
 from scand.ports import Feed, Observer, Outcome, Request, Store
 from scand.records import PageFetched, Record
 from scand.runtime.daemon import Parts, run_tree
@@ -59,6 +60,7 @@ class Simulation:
         self.api: ScanApi = create_app(self.world, transport)
         self.path = path
         self.config = settings(path, **(sections or {}))
+        self.settings = Live(self.config)
         self.recorder = Recorder()
         feed = self.config.feed
         fields = feed.fields.build().changes()
@@ -70,7 +72,7 @@ class Simulation:
         feed: Callable[[Feed], Feed] = lambda real: real,
         store: Callable[[SyncStore], Store] = lambda real: real,
         observer: Observer | None = None,
-        chores: Callable[[SyncStore], Sequence[Chore]] = lambda _: (),
+        chores: Callable[[SyncStore], Sequence[Chore]] | None = None,
         **options: Any,
     ) -> AsyncIterator[Parts]:
         """What `run_tree` takes; `feed` and `store` may wrap the real ones."""
@@ -79,8 +81,9 @@ class Simulation:
             async with client:
                 http = HttpFeed(client=client, url=URL, timeout=30.0, max_body=1 << 20)
                 heard = fan_out(self.recorder, observer) if observer else self.recorder
-                options["chores"] = chores(real)
-                yield Parts(self.config, feed(http), store(real), self.clock, heard, **options)
+                self.settings = Live(self.config)
+                options["chores"] = chores and Live(chores(real))
+                yield Parts(self.settings, feed(http), store(real), self.clock, heard, **options)
 
     def assert_equals_oracle(self) -> None:
         """Every parcel is what the simulator knows to be true, and the journal agrees."""

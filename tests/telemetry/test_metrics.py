@@ -27,6 +27,8 @@ from scand.records import (
     PageFetched,
     Pruned,
     Record,
+    ReloadBegun,
+    Reloaded,
     RequestEnded,
     Stalled,
     StoreBlocked,
@@ -66,6 +68,8 @@ EVERYTHING: tuple[Record, ...] = (
     CollectorChanged("http://collector.test", "refused"),
     CRASH,
     Stalled(["writer (at work)"]),
+    ReloadBegun(),
+    Reloaded("applied", ["feed.limit"]),
 )
 
 
@@ -118,6 +122,7 @@ EVERYTHING: tuple[Record, ...] = (
         ([BLOCKED], "scand_store_blocked", {}, 1),
         ([BLOCKED, StoreFreed(9.0)], "scand_store_blocked", {}, 0),
         ([BLOCKED, StoreFreed(9.0)], "scand_store_blocked_seconds_total", {}, 9),
+        ([Reloaded("refused")], "scand_reloads_total", {"outcome": "refused"}, 1),
         ([CRASH], "scand_restarts_total", {"child": "ingest"}, 1),
         ([PAGE], "scand_last_page_timestamp_seconds", {}, NOON),
         ([], "scand_start_timestamp_seconds", {}, NOON),

@@ -28,7 +28,7 @@ def lost_slice_on_a_crash() -> AbstractContextManager[None]:
             while True:
                 with suppress(Exception):
                     async for piece in slices:
-                        ruling, parcels = digest(piece.events, judge, key, clock.now())
+                        ruling, parcels = digest(piece.events, judge.now, key, clock.now())
                         turned = with_raw(piece.page.body, ruling.turned)
                         await results.send(Folded(piece.page, ruling.accepted, parcels, turned))
                     return

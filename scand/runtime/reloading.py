@@ -1,0 +1,67 @@
+"""Reloads: the file is read again, compared with what is in force, and applied whole or not at all.
+
+What was asked of the carrier goes on as it was begun, and no generation of ingest ends: settings
+are exchanged between two steps of the event loop, see `scand.live`.
+"""
+
+import trio
+
+from scand.config import Comparison, Config, Loaded, compare, interpret, read, unusable
+from scand.core.errors import ConfigurationError
+from scand.live import Live
+from scand.ports import Observer
+from scand.records import ReloadBegun, Reloaded
+
+
+class Reloader:
+    """Puts into force what the file says that `loaded` came from."""
+
+    def __init__(self, loaded: Loaded, settings: Live[Config]) -> None:
+        self._loaded, self._settings = loaded, settings
+        self._asked, self._turn = trio.Event(), trio.Lock()
+
+    def ask(self) -> None:
+        """Reload soon; to ask again before that has begun makes no difference."""
+        self._asked.set()
+
+    async def serve(self, observer: Observer) -> None:
+        """Reload whenever it was asked for, for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked = trio.Event()
+            await self.reload(observer)
+
+    async def reload(self, observer: Observer) -> Comparison:
+        """Apply the file as it is now, or nothing."""
+        async with self._turn:
+            observer(ReloadBegun())
+            found, proposed = await self._propose(None)
+            if proposed is not None and not found.errors:
+                self._loaded = proposed
+                self._settings.exchange(proposed.config)
+            observer(_record(found))
+            return found
+
+    async def compare(self, text: str) -> Comparison:
+        """What a reload would do if the file had this text."""
+        return (await self._propose(text))[0]
+
+    async def _propose(self, text: str | None) -> tuple[Comparison, Loaded | None]:
+        try:
+            proposed = await trio.to_thread.run_sync(self._interpret, text)
+        except ConfigurationError as error:
+            return unusable(error), None
+        return compare(self._loaded, proposed), proposed
+
+    def _interpret(self, text: str | None) -> Loaded:
+        path = self._loaded.path
+        return interpret(path, read(path) if text is None else text)
+
+
+def _record(found: Comparison) -> Reloaded:
+    return Reloaded(
+        outcome=found.outcome,
+        keys=[each.key for each in found.changes],
+        shadowed=[each.key for each in found.shadowed],
+        errors=found.errors,
+    )

@@ -1,0 +1,187 @@
+"""Reloads of a real daemon: by signal and by command, in the middle of work."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from starlette.types import Receive, Scope, Send
+
+from scand.simulator import DataFaults, WorldPlan
+from tests.support.processes import PATIENCE, Running, Setup, environment
+from tests.support.server import Watched, carrier, served
+
+
+@pytest.fixture
+def api() -> Watched:
+    return carrier(WorldPlan(events=50))
+
+
+def outcomes(daemon: Running) -> list[str]:
+    """What the log says of each reload."""
+    said = [line.split("reload.")[1].split()[0] for line in daemon.lines if "reload." in line]
+    return [each.strip("\x1b[0m") for each in said]
+
+
+def rewrite(setup: Setup, old: str, new: str) -> None:
+    text = setup.path.read_text()
+    assert old in text
+    setup.path.write_text(text.replace(old, new))
+
+
+def test_a_signal(tmp_path: Path, api: Watched) -> None:
+    """SIGHUP applies the file, with the same process; log and status tell what came of it."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        setup.add("[logs]\nlevel = 'info'\n")
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            rewrite(setup, "'info'", "'debug'\nformat = 'json'")
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.line('"reload.applied"', "logs.level", "logs.format")
+            daemon.line('"page.fetched"')
+            rewrite(setup, "[admin]", "[processors]\nshards = 7\n[admin]")
+            rewrite(setup, "50ms", "60ms")
+            daemon.process.send_signal(signal.SIGHUP)
+            refused = json.loads(daemon.line('"reload.refused"'))
+            assert refused["errors"] == [
+                "processors.shards: 4 -> 7 takes a restart: as many processors were started"
+            ]
+            rewrite(setup, "60ms", "soon")
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.line('"reload.invalid"', "feed.poll_interval")
+            status = setup.ask("/api/status").json()
+            assert status["reload"]["outcome"] == "invalid"
+            assert "feed.poll_interval" in status["reload"]["errors"][0]
+            assert (status["shards"], status["daemon"]["pid"]) == (4, daemon.pid)
+            assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_the_command(tmp_path: Path, api: Watched) -> None:
+    """It says what came of it, key by key, and exits 0, 1 or 2."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        alone = setup.scand("reload")
+        assert (alone.returncode, "no scand runs" in alone.stderr) == (1, True)
+        with setup.running("run", env=environment({"SCAND_FEED__LIMIT": "90"})) as daemon:
+            daemon.line("feed.caught_up")
+            assert "nothing differs" in setup.scand("reload").stdout
+            rewrite(setup, '"50ms"', '"60ms"\nlimit = 80')
+            done = setup.scand("reload")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert '  feed.poll_interval: "50ms" -> "60ms"  (live)' in done.stdout
+            assert "  feed.limit: unset -> 80  (shadowed: " in done.stdout
+            shown = setup.scand("status").stdout
+            assert "reload        applied" in shown
+            assert "feed.poll_interval; shadowed by the environment: feed.limit" in shown
+            rewrite(setup, "[admin]", "[processors]\nshards = 7\n[admin]")
+            done = setup.scand("reload", "--json")
+            assert (done.returncode, json.loads(done.stdout)["outcome"]) == (1, "refused")
+            rewrite(setup, "shards = 7", "shards = 'x'")
+            done = setup.scand("reload")
+            assert (done.returncode, "processors.shards" in done.stderr) == (2, True)
+            assert "Traceback" not in daemon.output + done.stderr
+            assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_what_a_reload_would_do(tmp_path: Path, api: Watched) -> None:
+    """Compared with the daemon that runs and its environment, or else with another file."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        other = tmp_path / "new.toml"
+        other.write_text(setup.path.read_text().replace('"50ms"', '"60ms"\nlimit = 80'))
+
+        def check(*options: object) -> Any:
+            return setup.scand("check-config", "--diff", other, *options)
+
+        assert "feed.limit: 100 -> 80  (live)" in check().stdout
+        with setup.running("run", env=environment({"SCAND_FEED__LIMIT": "90"})) as daemon:
+            daemon.line("feed.caught_up")
+            done = check()
+            assert done.returncode == 0
+            assert "the running scand: a reload would apply this" in done.stdout
+            assert "feed.limit: unset -> 80  (shadowed" in done.stdout
+            other.write_text(other.read_text() + "[processors]\nshards = 7\n")
+            done = check()
+            assert done.returncode == 1
+            assert "processors.shards: 4 -> 7  (takes a restart: " in done.stdout
+            other.write_text(other.read_text() + "[x]\ny = 1\n")
+            done = check("--json")
+            assert (done.returncode, json.loads(done.stdout)["outcome"]) == (2, "invalid")
+            assert setup.status()["reload"] is None
+            assert daemon.end(signal.SIGTERM) == 0
+        assert check().returncode == 2
+
+
+class Gated:
+    """A carrier that answers nobody before it is told to, request by request."""
+
+    def __init__(self, api: Watched) -> None:
+        self._api, self._asked = api, threading.Semaphore(0)
+        self._gate = trio.Semaphore(0)
+        self._token: trio.lowlevel.TrioToken | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        if scope["type"] == "http":
+            self._asked.release()
+            await self._gate.acquire()
+        await self._api(scope, receive, send)
+
+    def wait(self) -> None:
+        """Until there is a question that was not waited for yet."""
+        assert self._asked.acquire(timeout=PATIENCE)
+
+    def answer(self, count: int = 1) -> None:
+        """Answer so many questions, also such as are still to come."""
+        for _ in range(count):
+            trio.from_thread.run_sync(self._gate.release, trio_token=self._token)
+
+
+def test_a_hundred_during_a_catch_up(tmp_path: Path) -> None:
+    """Each comes while a page is on its way: the state is the truth, nothing is fetched twice."""
+    plan = WorldPlan(events=20_000, faults=DataFaults(missing=0.05, duplicates=0.02), history=9e6)
+    api = carrier(plan)
+    gate = Gated(api)
+    with served(gate) as url:
+        setup = Setup(tmp_path, url)
+        with setup.running("run", "--until-caught-up") as daemon:
+            for turn in range(100):
+                gate.wait()
+                lines = setup.path.read_text().splitlines()
+                lines[2] = f'poll_interval = "{turn + 20}ms"\nlimit = {turn + 100}'
+                setup.path.write_text("\n".join([*lines[:3], *lines[3 + bool(turn) :]]) + "\n")
+                daemon.process.send_signal(signal.SIGHUP)
+                daemon.line("reload.applied")
+                gate.answer()
+            assert 0 < setup.status()["cursor"] < api.api.world.head
+            gate.answer(1000)
+            assert daemon.end() == 0
+        assert "Traceback" not in daemon.output
+        assert daemon.output.count("scand.following") == 1
+    oracle = api.api.world.oracle()
+    assert setup.parcels() == [dict(oracle[number]) for number in sorted(oracle)]
+    assert setup.scand("verify").returncode == 0
+    assert len(set(api.asked)) >= len(api.asked) - 2  # the head is asked for twice
+    assert api.api.stats.events_served <= 20_000 * 1.03 + 200
+
+
+def test_a_changed_token(tmp_path: Path, api: Watched) -> None:
+    """A daemon that is refused asks at once after a reload, and the token is nowhere told."""
+    token = tmp_path / "token"
+    token.write_text("hunter2hunter2\n")
+    with served(api) as url:
+        setup = Setup(tmp_path, url, f'token_file = "{token}"\n[feed.retry]\nrefused_pause = "1h"')
+        token.unlink()
+        with setup.running("run") as daemon:
+            daemon.line("feed.refused")
+            token.write_text("hunter3hunter3\n")
+            done = setup.scand("reload")
+            assert done.returncode == 0
+            daemon.line("feed.caught_up")
+            said = daemon.output + done.stdout + json.dumps(setup.status())
+            assert daemon.end(signal.SIGTERM) == 0
+        assert "hunter" not in said
