@@ -2,6 +2,7 @@
 """The watchdog of the whole tree, in simulated time: fed through every legitimate wait, or not."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from trio.testing import MockClock
 
 from scand.core.errors import StoreBlockedError
 from scand.ports import Answered, Checkpoint, Outcome, PageResult, Receipt, Request, Store
-from scand.records import FeedBetrayed, Stalled
+from scand.records import FeedBetrayed, Lifecycle, ReloadBegun, Reloaded, Stalled
 from scand.runtime.daemon import run_tree
 from scand.runtime.notify import Notifier
-from scand.runtime.systemd import AFTER_DRAIN, Ending, extending, stand_by
+from scand.runtime.systemd import AFTER_DRAIN, Ending, extending, stand_by, tell_reload
 from scand.runtime.watchdog import Vitals
 from scand.simulator import TransportFaults
 from tests.support.notified import Notified, notified
@@ -256,6 +257,39 @@ async def test_a_stop_says_how_long_it_may_take(
     told = systemd.messages()[-1]
     assert told["STOPPING"] == "1"
     assert told["EXTEND_TIMEOUT_USEC"] == f"{300 + AFTER_DRAIN:.0f}000000"
+
+
+async def test_a_reload_is_told(systemd: Notified) -> None:
+    """RELOADING when it begins, READY and what came of it when it ends; other records are not."""
+    tell = partial(tell_reload, Notifier(systemd.address), lambda: "cursor 7")
+    tell(ReloadBegun())
+    tell(Lifecycle("following", {}))
+    tell(Reloaded("refused", ["processors.shards"]))
+    begun, ended = systemd.messages()
+    assert begun["RELOADING"] == "1"
+    assert int(begun["MONOTONIC_USEC"]) > 0
+    assert ended == {"READY": "1", "STATUS": "reload refused; cursor 7"}
+
+
+async def test_fed_while_the_breaker_is_open_for_longer_than_it_was_to_be(
+    autojump_clock: MockClock, tmp_path: Path, systemd: Notified
+) -> None:
+    """A reload that makes a wait longer makes its excuse as long."""
+    feed = {"breaker": {"failures": 1, "reset_after": "10m"}}
+    simulation = simulated(tmp_path, transport=TransportFaults(error=1.0), sections={"feed": feed})
+
+    async def reload() -> None:
+        await trio.sleep(300.0)
+        now = simulation.settings.now
+        breaker = now.feed.breaker.model_copy(update={"reset_after": 86_400.0})
+        update = {"feed": now.feed.model_copy(update={"breaker": breaker})}
+        simulation.settings.exchange(now.model_copy(update=update))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reload)
+        heard = await follow(simulation, systemd)
+    assert heard.hungry < WATCHDOG
+    assert heard.stalled == []
 
 
 async def test_a_long_start_asks_for_more_time(

@@ -45,6 +45,9 @@ class Service:
     def stop(self) -> None:
         self.machine.systemctl("stop", UNIT)
 
+    def reload(self) -> None:
+        self.machine.systemctl("reload", UNIT)
+
     def remove(self) -> None:
         """Stop it, and leave no trace for the next one."""
         self.machine.run("systemctl", "stop", UNIT)

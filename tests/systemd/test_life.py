@@ -79,6 +79,31 @@ def test_a_mistake_in_the_configuration_is_not_tried_again(install: Install) -> 
         assert "Traceback" not in service.log()
 
 
+# --- reload ------------------------------------------------------------------------
+
+
+def test_a_reload_keeps_the_process(install: Install) -> None:
+    """`systemctl reload` applies the file with the same pid, or says why not; it stays active."""
+    with witnessed(WorldPlan(events=50)) as (_, url), install(url) as service:
+        service.start()
+        service.wait_for("feed.caught_up")
+        pid = service.pid
+        service.configure(url, text="limit = 70")
+        service.reload()
+        service.wait_for("reload.applied", "feed.limit")
+        service.wait_status("reload applied")
+        service.configure(url, text="limit = 71\n[processors]\nshards = 7")
+        service.reload()
+        service.wait_for("reload.refused", "processors.shards")
+        service.configure(url, text="limit = 0")
+        service.reload()
+        service.wait_for("reload.invalid", "feed.limit")
+        assert service.show(*RUNNING) == RUNNING
+        service.configure(url)
+        status = service.status()
+        assert (service.pid, status["daemon"]["pid"], status["shards"]) == (pid, pid, 4)
+
+
 # --- end and new start -------------------------------------------------------------
 
 

@@ -39,7 +39,10 @@ def test_every_command_in_its_order(bare: Machine) -> None:
         follow(bare, "Install")
         follow(bare, "First start", url)
         bare.wait_for("feed.caught_up")
-        for section in ("See it run", "Replace the token", "Upgrade", "Roll back", "Back up"):
+        for section in (
+            *("See it run", "Replace the token", "Change the configuration"),
+            *("Upgrade", "Roll back", "Back up"),
+        ):
             follow(bare, section)
             assert "running, pid" in bare.must("scand", "status")
         leave, arrive = blocks("Move to another machine")
