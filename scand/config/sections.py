@@ -68,7 +68,6 @@ Mark = Reload | AtStart
 Reloadable = Annotated[Setting, Reload.APPLIES]
 IDENTITY = AtStart("it is part of the identity of the store")
 BOUND = AtStart("it is bound when scand starts")
-EXPORTED = AtStart("the way to the collector is opened when scand starts")
 COUNTED = AtStart("restarts are counted by it since scand started")
 
 
@@ -214,8 +213,8 @@ class Metrics(Section):
 class Traces(Section):
     """`[traces]`"""
 
-    endpoint: Annotated[Endpoint, EXPORTED] = ""
-    headers_file: Annotated[FilePath | None, EXPORTED] = None
+    endpoint: Endpoint = ""
+    headers_file: FilePath | None = None
     events_per_second: Rate = 100
     view_url: ViewUrl = ""
     flush_timeout: Duration = 3.0

@@ -74,7 +74,7 @@ from scand.telemetry.exposition import Exposition
 from scand.telemetry.logs import fan_out
 from scand.telemetry.metrics import MetricsObserver
 from scand.telemetry.status import StatusBoard
-from scand.telemetry.traces import follow_traces
+from scand.telemetry.tracing import open_traces
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
 # fetcher's hands (1), the channel to the router (PAGES), the router's hands (1), a shard's channel
@@ -166,7 +166,7 @@ async def open_parts(
         for record in told_of(await extending(systemd, f"opening {path}", opening), config):
             observer(record)
         async with (
-            follow_traces(settings, clock, fan_out(board, metrics, observer, reloads)) as tracing,
+            open_traces(settings, clock, fan_out(board, metrics, observer, reloads)) as tracing,
             open_store(path, config.feed.order) as store,
             open_client() as client,
         ):
@@ -182,6 +182,7 @@ async def open_parts(
                 changes = build_changes(config, store, generations, review, told)
                 services: dict[str, Service] = {
                     "heartbeat": heartbeat.beat,
+                    "traces": partial(tracing.follow, settings),
                     "systemd": partial(stand_by, systemd, board.line, vitals, ending, told),
                 }
                 if reloader is not None:

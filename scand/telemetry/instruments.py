@@ -26,7 +26,10 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 EVENT_OUTCOMES = ("applied", "duplicate", "conflict", "dead_letter")
 BREAKER_STATES = ("closed", "open", "half-open")
-CHILDREN = ("ingest", "housekeeper", "admin", "admin_socket", "metrics", "heartbeat", "reload")
+CHILDREN = (
+    *("ingest", "housekeeper", "admin", "admin_socket", "metrics"),
+    *("heartbeat", "systemd", "reload", "traces"),
+)
 PAGE_KINDS = ("fresh", "reread")
 PRUNED = ("dead_letters", "events")
 FINDINGS = (*Finding, "poison")

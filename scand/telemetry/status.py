@@ -225,6 +225,8 @@ class StatusBoard:
 
     def _reloaded(self, record: Reloaded) -> None:
         self.totals[f"reloads_{record.outcome}"] += 1
+        if record.outcome == "applied" and not _WAY_TO_COLLECTOR.isdisjoint(record.keys):
+            self.traces_trouble = ""  # it was that of another one
         self.last_reload = {
             "at": round(self.clock.now(), 3),
             "outcome": record.outcome,
@@ -238,6 +240,8 @@ class StatusBoard:
         if isinstance(cursor, EventId):
             self.cursor = self.committed = cursor
 
+
+_WAY_TO_COLLECTOR = {"traces.endpoint", "traces.headers_file"}
 
 _POLICIES = {"reset": "feed.on_reset", "retention_gap": "feed.on_retention_gap"}
 """The settings that say what is done about a finding."""

@@ -6,12 +6,12 @@ Nobody holds a span open, and nothing is passed along with the data but its mome
 explicit times, and is made when its page is durable, or given up. Until then a page is an entry in
 `Tracer`, and until it is sent it is a `PageTrace` in a bounded queue.
 
-Nothing of OpenTelemetry is imported before `follow_traces` is entered with an endpoint.
+Nothing of OpenTelemetry is imported here: `tracing` does that, once there is an endpoint.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from random import SystemRandom
@@ -20,9 +20,7 @@ from typing import Any, NamedTuple
 import trio
 from structlog.contextvars import bound_contextvars
 
-from scand.config import Config
 from scand.core.trail import Passage, Trail
-from scand.live import Live
 from scand.ports import Clock, Observer
 from scand.records import (
     BreakerChanged,
@@ -95,14 +93,6 @@ class SpanCounts(NamedTuple):
     exported: int = 0
     dropped: int = 0
     waiting: int = 0
-
-
-@dataclass(frozen=True)
-class Tracing:
-    """The observer that is to be told, and what it has come to."""
-
-    observer: Observer
-    counts: Callable[[], SpanCounts] = SpanCounts
 
 
 PAGE_SPANS = 5
@@ -227,31 +217,3 @@ def _in_log(page: PageId | None) -> AbstractContextManager[None]:
     if page is None:
         return nullcontext()
     return bound_contextvars(trace_id=f"{page.trace:032x}", span_id=f"{page.span:016x}")
-
-
-@asynccontextmanager
-async def follow_traces(
-    settings: Live[Config], clock: Clock, inner: Observer
-) -> AsyncIterator[Tracing]:
-    """An observer that traces and tells `inner`, if so configured; else that one alone.
-
-    When the block ends, what is left is sent, for `traces.flush_timeout` at the most.
-    """
-    config = settings.now
-    if not config.traces.endpoint:
-        yield Tracing(inner)
-        return
-    from scand.telemetry.collector import open_exporter  # noqa: PLC0415 - slow, and seldom needed
-
-    token = trio.lowlevel.current_trio_token()
-
-    def tell(record: Record) -> None:
-        with suppress(trio.RunFinishedError):
-            token.run_sync_soon(inner, record)
-
-    exporter = open_exporter(config, tell)
-    try:
-        yield Tracing(Tracer(inner, exporter.put, clock), exporter.counts)
-    finally:
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(exporter.close, settings.now.traces.flush_timeout)

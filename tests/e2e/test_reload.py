@@ -11,6 +11,7 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from scand.simulator import DataFaults, WorldPlan
+from tests.support.collector import collecting
 from tests.support.processes import PATIENCE, Running, Setup, environment
 from tests.support.server import Watched, carrier, served
 
@@ -167,6 +168,37 @@ def test_a_hundred_during_a_catch_up(tmp_path: Path) -> None:
     assert setup.scand("verify").returncode == 0
     assert len(set(api.asked)) >= len(api.asked) - 2  # the head is asked for twice
     assert api.api.stats.events_served <= 20_000 * 1.03 + 200
+
+
+def test_another_collector(tmp_path: Path) -> None:
+    """Traces begin, go elsewhere and end; headers that cannot be read are told as trouble."""
+    headers = tmp_path / "headers"
+    headers.write_text("Authorization: Bearer hunter2\n")
+    api = carrier(WorldPlan(events=None, backlog=50, rate=100.0))
+    with served(api) as url, collecting() as first, collecting() as second:
+        setup = Setup(tmp_path, url)
+        setup.add('[traces]\nendpoint = ""\n')
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            rewrite(setup, '[traces]\nendpoint = ""', f'[traces]\nendpoint = "{first.url}"')
+            assert setup.scand("reload").returncode == 0
+            first.wait(lambda one: one.named("scan_event"))
+            way = f'endpoint = "{second.url}"\nheaders_file = "{headers}"'
+            rewrite(setup, f'endpoint = "{first.url}"', way)
+            assert setup.scand("reload").returncode == 0
+            second.wait(lambda one: one.named("scan_event"))
+            assert second.requests[0]["authorization"] == "Bearer hunter2"
+            rewrite(setup, f'"{headers}"', f'"{headers}-gone"')
+            assert setup.scand("reload").returncode == 0
+            daemon.line("traces.not_exported", "headers-gone")
+            assert "headers-gone" in setup.status()["daemon"]["traces_trouble"]
+            rewrite(setup, f'endpoint = "{second.url}"\nheaders_file = "{headers}-gone"\n', "")
+            assert setup.scand("reload").returncode == 0
+            assert setup.status()["daemon"]["traces_trouble"] is None
+            assert daemon.end(signal.SIGTERM) == 0
+        assert not {span.id for span in first.spans} & {span.id for span in second.spans}
+        assert "hunter2" not in daemon.output
+        assert "Traceback" not in daemon.output
 
 
 def test_a_changed_token(tmp_path: Path, api: Watched) -> None:

@@ -473,7 +473,7 @@ CASES: dict[str, Callable[[Path], Awaitable[None]]] = {
     **{f"traces.{c.__name__}": c for c in (events_per_second, view_url, flush_timeout)},
 }
 
-OF_THE_PROCESS = {"logs.level", "logs.format"}
+OF_THE_PROCESS = {"logs.level", "logs.format", "traces.endpoint", "traces.headers_file"}
 """Shown with real processes, in `tests/e2e/test_reload.py`."""
 
 

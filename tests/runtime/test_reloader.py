@@ -28,8 +28,6 @@ AFTER = {
     "supervisor.period": '"9m"',
     "admin.listen": '"127.0.0.1:9999"',
     "admin.socket": '"/elsewhere/scand.sock"',
-    "traces.endpoint": '"http://127.0.0.1:4318/v1/traces"',
-    "traces.headers_file": '"/elsewhere/headers"',
     "metrics.listen": '"127.0.0.1:9998"',
 }
 """Another value, in TOML, for what takes a restart."""

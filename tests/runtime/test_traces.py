@@ -15,7 +15,8 @@ from scand.live import Live
 from scand.ports import Checkpoint, Failed, Feed, Outcome, PageResult, Receipt, Request, Store
 from scand.records import ChildFailed, Committed, PageFetched
 from scand.simulator import DataFaults, TransportFaults
-from scand.telemetry.traces import SpanCounts, follow_traces
+from scand.telemetry.traces import SpanCounts
+from scand.telemetry.tracing import open_traces
 from tests.store.pages import rows
 from tests.support.collector import Collector, Seen, collecting
 from tests.support.parts import Recorder
@@ -45,7 +46,7 @@ def traced(tmp_path: Path, collector: Collector) -> Traced:
         sections = {"traces": {"endpoint": collector.url} | (traces or {}), "feed": feed or {}}
         simulation = Simulation(tmp_path / "s.db", sections=sections, **plan)
         quiet = Recorder()
-        async with follow_traces(Live(simulation.config), simulation.clock, quiet) as tracing:
+        async with open_traces(Live(simulation.config), simulation.clock, quiet) as tracing:
             await settle(simulation, observer=tracing.observer, **(wraps or {}))
         assert tracing.counts() == SpanCounts(exported=len(collector.spans))
         simulation.assert_equals_oracle()
@@ -206,7 +207,7 @@ async def test_a_strict_catalogue_is_a_reason_too(
         },
         events=20,
     )
-    async with follow_traces(Live(simulation.config), simulation.clock, Recorder()) as tracing:
+    async with open_traces(Live(simulation.config), simulation.clock, Recorder()) as tracing:
         await settle(simulation, observer=tracing.observer)
     dead = roots(collector, outcome="dead_letter", reason="not_in_catalogue")
     assert dead
@@ -299,7 +300,7 @@ async def test_retries_and_the_breaker_are_events_of_the_page(
 async def test_traces_are_told_apart_from_state(autojump_clock: MockClock, tmp_path: Path) -> None:
     """Without an endpoint no trace is kept, and the records carry none."""
     simulation = Simulation(tmp_path / "off.db", events=30)
-    async with follow_traces(Live(simulation.config), simulation.clock, Recorder()) as tracing:
+    async with open_traces(Live(simulation.config), simulation.clock, Recorder()) as tracing:
         await settle(simulation, observer=tracing.observer)
     assert set(journal(simulation).values()) == {None}
     assert not any(record.passages for record in simulation.recorder.of(Committed))
