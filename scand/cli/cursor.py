@@ -15,7 +15,10 @@ from scand.store.moving import move_cursor
 from scand.store.reading import open_reader
 
 cursor = typer.Typer(
-    help="Show or move the place up to which the feed is covered.", no_args_is_help=True
+    help="Show or move the place up to which the feed is covered.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 

@@ -57,7 +57,12 @@ def _stamped(path: Path | None, reader: Reader) -> Iterator[dict[str, Any]]:
     if path is None:
         yield {}
         return
-    with path.open("w", encoding="utf-8") as file:
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        message = f"{path} cannot be written ({error.strerror})"
+        raise typer.BadParameter(message, param_hint="--stamp") from None
+    with file:
         with reader.snapshot():
             marks = stamp_of(reader.query, time.time())
         yield marks

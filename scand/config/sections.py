@@ -249,6 +249,16 @@ class Config(BaseSettings):
     traces: Reloadable[Traces] = Traces()
 
     @model_validator(mode="after")
+    def _listens_once(self) -> Self:
+        door = self.metrics.listen
+        if door and door == self.admin.listen and not door.endswith(":0"):
+            raise ValueError(
+                f"metrics.listen: {door} is admin.listen, which serves /metrics already; leave it"
+                " out, or choose another address"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _socket_can_be_bound(self) -> Self:
         if len(os.fsencode(self.admin_socket)) > _MAX_SOCKET_PATH:
             raise ValueError(

@@ -159,6 +159,8 @@ class LogObserver:
     def _betrayed(self, record: FeedBetrayed) -> None:
         level: Level = "error" if record.policy == "halt" else "warning"
         details = {"policy": record.policy, "what": record.said}
+        if record.policy == "halt":
+            details["remedy"] = "see `scand cursor`"
         self._fold(level, f"feed.{record.finding}", {"times": 1}, details, record.policy)
 
     def _breaker(self, record: BreakerChanged) -> None:

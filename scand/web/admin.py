@@ -112,8 +112,9 @@ async def _change(make: Change, request: Request) -> Response:
 
 async def serve_admin(app: Starlette, door: str | Path, setting: str) -> None:
     """Serve on host:port, or on a Unix socket (mode 0660), as `setting` says, until cancelled."""
-    config = Config()
-    # a socket left behind is replaced; anything else in its place is an error
+    if isinstance(door, Path) and door.exists() and not door.is_socket():  # noqa: ASYNC240 - quick
+        raise OSError(f"{door} is there already, and no socket; see {setting}")
+    config = Config()  # a socket left behind is replaced
     config.bind = [f"unix:{door}" if isinstance(door, Path) else door]
     config.umask = 0o117
     config.accesslog = None

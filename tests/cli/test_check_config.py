@@ -131,6 +131,14 @@ def test_settings_that_cannot_be_used(check: Any, text: str, key: str) -> None:
     assert "hunter2" not in done.err or key == "feed.token_file"
 
 
+def test_an_address_is_served_once(check: Any) -> None:
+    """The metrics of the admin server need no address of their own; port 0 is always another."""
+    for listen, status in (("127.0.0.1:9464", 2), ("127.0.0.1:9465", 0)):
+        done = check(GOOD + f'[metrics]\nlisten = "{listen}"\n')
+        assert done.status == status
+        assert ("metrics.listen" in done.err) is (status == 2)
+
+
 def test_where_traces_go(check: Any) -> None:
     """A collector's bare address gets the path that all of them have; another path stays."""
     for given, path in (("", "/v1/traces"), ("/", "/v1/traces"), ("/otlp/x", "/otlp/x")):

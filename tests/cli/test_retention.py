@@ -157,7 +157,7 @@ def fail(_: object) -> None:
 def test_a_stamp_that_cannot_be_written_is_told_first(kept: Shop, call: Call) -> None:
     """Before anything is exported."""
     done = call("export", "events", "--stamp", "/nowhere/stamp", *kept.options)
-    assert (done.status, done.out) == (1, "")
+    assert (done.status, done.out) == (2, "")
     assert "/nowhere/stamp" in done.err
 
 

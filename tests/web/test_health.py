@@ -1,12 +1,13 @@
 """The health checks as the admin server answers them."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from scand.records import FetchFailed, PageFetched, Record, StoreBlocked, StoreFreed
-from scand.web.admin import Views, create_app, create_metrics_app
+from scand.web.admin import Views, create_app, create_metrics_app, serve_admin
 from tests.support.parts import NOON
 from tests.support.scraped import Scraped
 
@@ -69,3 +70,16 @@ async def test_an_address_for_metrics_alone() -> None:
         assert "scand_build_info" in (await client.get("/metrics")).text
         for path in ("/livez", "/readyz", "/api/status", "/"):
             assert (await client.get(path)).status_code == 404
+
+
+async def test_what_is_in_the_place_of_the_socket_stays(tmp_path: Path) -> None:
+    """A file that is no socket is named, and left as it is."""
+    file = tmp_path / "token"
+    file.write_text("secret")
+    with pytest.raises(OSError, match=r"token is there already, and no socket; see admin\.socket"):
+        await serve_admin(create_metrics_app(nothing), file, "admin.socket")
+    assert file.read_text() == "secret"
+
+
+async def nothing() -> bytes:
+    return b""
