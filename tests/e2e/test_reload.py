@@ -179,7 +179,7 @@ def test_another_collector(tmp_path: Path) -> None:
         setup = Setup(tmp_path, url)
         setup.add('[traces]\nendpoint = ""\n')
         with setup.running("run") as daemon:
-            daemon.line("feed.caught_up")
+            daemon.line("scand.following")
             rewrite(setup, '[traces]\nendpoint = ""', f'[traces]\nendpoint = "{first.url}"')
             assert setup.scand("reload").returncode == 0
             first.wait(lambda one: one.named("scan_event"))
