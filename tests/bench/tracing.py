@@ -31,9 +31,10 @@ def main() -> None:
             (work / "off").mkdir(parents=True)
             (work / "on").mkdir()
             off.append(time_ingest(url, options.limit, work / "off"))
-            with collecting() as collector:
+            with collecting("keep") as collector:
                 settings = {"SCAND_TRACES__ENDPOINT": collector.url}
                 on.append(time_ingest(url, options.limit, work / "on", settings))
+            collector.decode()
             traced.append(len(collector.named("scan_event")))
     print(
         f"limit {options.limit}: off {options.events / median(off):.0f} events/s,"
