@@ -156,7 +156,7 @@ class Life:
                 self.store,
                 world.clock,
                 self._heard,
-                chores=daemon.build_chores(world.config, cast("SqliteStore", self.store)),
+                chores=Live(daemon.build_chores(cast("SqliteStore", self.store), world.config)),
                 stopping=self.stopping,
                 generations=self.generations,
             )
