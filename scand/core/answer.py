@@ -76,9 +76,8 @@ class Answer:
         steps = enumerate(pairwise([covered.cursor, *map(_id_of, fresh)]))
         ends = [*(place for place, (low, high) in steps if high - low > max_jump), len(fresh)]
         if ends[0] == 0:
-            beyond = max(len(fresh), gathered) + (
-                at > 0
-            )  # the cursor's event takes a place as well
+            # the cursor's event takes a place as well
+            beyond = max(len(fresh), gathered) + (at > 0)
             proven = not ask.reread and beyond >= self._server.full(ask.limit)
             if proven or not covered.anchored:
                 del ends[0]

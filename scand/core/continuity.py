@@ -18,6 +18,7 @@ letter, `conflict`; under most of the greatest it is a reset (see `Witnesses`).
 import heapq
 from collections.abc import Generator, Iterable, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from scand.core.event import EventId, ScanEvent
@@ -92,8 +93,7 @@ class Witnesses:
             self._known.pop(each, None)
 
 
-def _id_of(event: ScanEvent) -> Any:  # noqa: ANN401 - as above
-    return event.event_id
+_id_of = attrgetter("event_id")
 
 
 class Incident(NamedTuple):

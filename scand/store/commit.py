@@ -6,8 +6,8 @@ what is known of the parcels. The join is `core.parcel`'s; SQL only stores its r
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, pairwise
-from operator import itemgetter
+from itertools import chain
+from operator import itemgetter, lt
 
 import msgspec
 
@@ -157,9 +157,9 @@ def deduplicate(
 
 def _ascend_from(highest: EventId, ids: Sequence[EventId]) -> bool:
     """Whether ids that have an order show by it that none of them is known."""
-    numbers = [each for each in (highest, *ids) if isinstance(each, int)]
-    ascending = all(one < other for one, other in pairwise(numbers))
-    return ascending and len(numbers) == len(ids) + 1
+    if isinstance(highest, str) or (ids and isinstance(ids[0], str)):
+        return False
+    return all(map(lt, [highest, *ids], ids))
 
 
 def _write_parcels(

@@ -12,30 +12,8 @@ from typing import Any, Literal
 
 import structlog
 
+from scand import records
 from scand.ports import Observer
-from scand.records import (
-    BodyRead,
-    BreakerChanged,
-    ChildFailed,
-    CollectorChanged,
-    Committed,
-    EventsRejected,
-    FeedBetrayed,
-    FetchFailed,
-    FoundLate,
-    LettersReviewed,
-    Lifecycle,
-    OddEvents,
-    PageFetched,
-    Pruned,
-    Record,
-    ReloadBegun,
-    Reloaded,
-    RequestEnded,
-    Stalled,
-    StoreBlocked,
-    StoreFreed,
-)
 from scand.telemetry.folding import Folding
 from scand.telemetry.lines import Lines, clean, listen_to_libraries, reaches_journal
 
@@ -79,34 +57,34 @@ class LogObserver:
         self._known_oddities: set[str] = set()
         self._was_at_head = False
         self._failing_since: float | None = None
-        self._takers: dict[type[Record], _Taker] = {
-            RequestEnded: self._counted,
-            BodyRead: self._counted,
-            PageFetched: self._page,
-            FetchFailed: self._fetch_failed,
-            FeedBetrayed: self._betrayed,
-            BreakerChanged: self._breaker,
-            EventsRejected: self._rejected,
-            LettersReviewed: self._reviewed,
-            Pruned: self._pruned,
-            OddEvents: self._oddities,
-            Committed: self._commit,
-            FoundLate: self._found_late,
-            StoreBlocked: self._blocked,
-            StoreFreed: self._freed,
-            CollectorChanged: self._collector,
-            ChildFailed: self._crashed,
-            Stalled: self._stalled,
-            ReloadBegun: lambda _: None,
-            Reloaded: self._reloaded,
-            Lifecycle: self._lifecycle,
+        self._takers: dict[type[records.Record], _Taker] = {
+            records.RequestEnded: self._counted,
+            records.BodyRead: self._counted,
+            records.PageFetched: self._page,
+            records.FetchFailed: self._fetch_failed,
+            records.FeedBetrayed: self._betrayed,
+            records.BreakerChanged: self._breaker,
+            records.EventsRejected: self._rejected,
+            records.LettersReviewed: self._reviewed,
+            records.Pruned: self._pruned,
+            records.OddEvents: self._oddities,
+            records.Committed: self._commit,
+            records.FoundLate: self._found_late,
+            records.StoreBlocked: self._blocked,
+            records.StoreFreed: self._freed,
+            records.CollectorChanged: self._collector,
+            records.ChildFailed: self._crashed,
+            records.Stalled: self._stalled,
+            records.ReloadBegun: lambda _: None,
+            records.Reloaded: self._reloaded,
+            records.Lifecycle: self._lifecycle,
         }
 
     def renew(self) -> None:
         """Go by what `configure_logs` was told last."""
         self._log = structlog.get_logger()
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: records.Record) -> None:
         """Log one record."""
         self._takers[type(record)](record)
 
@@ -125,10 +103,10 @@ class LogObserver:
     def _say(self, level: Level, event: str, **fields: object) -> None:
         getattr(self._log, level)(event, **fields)
 
-    def _counted(self, record: RequestEnded | BodyRead) -> None:
+    def _counted(self, record: records.RequestEnded | records.BodyRead) -> None:
         """What came of it is told: a page, or a failure. Metrics have the rest."""
 
-    def _page(self, record: PageFetched) -> None:
+    def _page(self, record: records.PageFetched) -> None:
         self._folding.settle()
         self._recovered()
         self._log.debug(
@@ -150,35 +128,35 @@ class LogObserver:
         if since is not None and (after := self._now() - since) >= OUTAGE:
             self._log.info("feed.recovered", after=round(after, 1))
 
-    def _fetch_failed(self, record: FetchFailed) -> None:
+    def _fetch_failed(self, record: records.FetchFailed) -> None:
         if self._failing_since is None:
             self._failing_since = self._now()
         details = {"reason": record.reason, "retry_in": round(record.wait, 2)}
         self._fold("warning", f"feed.{record.answer.value}", {"times": 1}, details)
 
-    def _betrayed(self, record: FeedBetrayed) -> None:
+    def _betrayed(self, record: records.FeedBetrayed) -> None:
         level: Level = "error" if record.policy == "halt" else "warning"
         details = {"policy": record.policy, "what": record.said}
         if record.policy == "halt":
             details["remedy"] = "see `scand cursor`"
         self._fold(level, f"feed.{record.finding}", {"times": 1}, details, record.policy)
 
-    def _breaker(self, record: BreakerChanged) -> None:
+    def _breaker(self, record: records.BreakerChanged) -> None:
         level: Level = "warning" if record.new == "open" else "info"
         probe_in = round(record.reopens_in, 2)
         details = {"old": record.old, "new": record.new, "probe_in": probe_in}
         self._fold(level, "breaker.changed", {"times": 1}, details, record.new)
 
-    def _rejected(self, record: EventsRejected) -> None:
+    def _rejected(self, record: records.EventsRejected) -> None:
         self._fold("warning", "events.rejected", record.reasons, {})
 
-    def _reviewed(self, record: LettersReviewed) -> None:
+    def _reviewed(self, record: records.LettersReviewed) -> None:
         self._log.info(f"dead_letters.{record.action}", **record.outcomes)
 
-    def _pruned(self, record: Pruned) -> None:
+    def _pruned(self, record: records.Pruned) -> None:
         self._log.info(f"{record.what}.pruned", rows=record.rows)
 
-    def _commit(self, record: Committed) -> None:
+    def _commit(self, record: records.Committed) -> None:
         self._log.debug(
             "commit",
             pages=record.pages,
@@ -192,7 +170,7 @@ class LogObserver:
         if record.gaps_given_up:
             self._fold("warning", "gaps.given_up", {"ids": record.gaps_given_up}, {})
 
-    def _oddities(self, record: OddEvents) -> None:
+    def _oddities(self, record: records.OddEvents) -> None:
         for oddity in record.oddities.keys() - self._known_oddities:
             if len(self._known_oddities) < _MAX_ODDITIES:
                 self._known_oddities.add(oddity)
@@ -200,42 +178,42 @@ class LogObserver:
             else:
                 self._fold("warning", "event.unfamiliar", {"times": 1}, {"what": oddity})
 
-    def _found_late(self, record: FoundLate) -> None:
+    def _found_late(self, record: records.FoundLate) -> None:
         seconds = round(record.seconds, 1)
         hint = "an id was found near the end of feed.late_window: make it longer"
         self._log.warning("gaps.near_edge", late=seconds, late_window=record.window, hint=hint)
 
-    def _blocked(self, record: StoreBlocked) -> None:
+    def _blocked(self, record: records.StoreBlocked) -> None:
         if record.attempt.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time: it may last
             wait = round(record.wait, 2)
             self._log.error(
                 "store.blocked", reason=record.reason, retry_in=wait, times=record.attempt
             )
 
-    def _freed(self, record: StoreFreed) -> None:
+    def _freed(self, record: records.StoreFreed) -> None:
         self._log.info("store.freed", after=round(record.seconds, 1))
 
-    def _collector(self, record: CollectorChanged) -> None:
+    def _collector(self, record: records.CollectorChanged) -> None:
         if record.trouble:
             told = {"endpoint": record.endpoint, "reason": record.trouble}
             self._log.warning("traces.not_exported", **told)
         else:
             self._log.info("traces.exported_again", endpoint=record.endpoint)
 
-    def _crashed(self, record: ChildFailed) -> None:
+    def _crashed(self, record: records.ChildFailed) -> None:
         causes, wait = list(record.causes), round(record.wait, 2)
         self._log.error(f"{record.child}.crashed", causes=causes, restart_in=wait)
 
-    def _stalled(self, record: Stalled) -> None:
+    def _stalled(self, record: records.Stalled) -> None:
         self._log.error("ingest.stalled", stages=list(record.stages))
 
-    def _reloaded(self, record: Reloaded) -> None:
+    def _reloaded(self, record: records.Reloaded) -> None:
         say = self._log.error if record.errors else self._log.info
         told = {"keys": record.keys, "shadowed": record.shadowed, "errors": record.errors}
         said = {name: list(each) for name, each in told.items() if each}
         say(f"reload.{record.outcome}", **said)
 
-    def _lifecycle(self, record: Lifecycle) -> None:
+    def _lifecycle(self, record: records.Lifecycle) -> None:
         self._was_at_head = False
         self._folding.settle(ending=record.event == "stopped")
         self._log.info(f"scand.{record.event}", **record.details)
@@ -254,7 +232,7 @@ _MAX_ODDITIES = 10_000
 def fan_out(*observers: Observer) -> Observer:
     """One observer that tells several."""
 
-    def tell(record: Record) -> None:
+    def tell(record: records.Record) -> None:
         for observer in observers:
             observer(record)
 

@@ -5,30 +5,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from scand import records
 from scand.ports import Clock
-from scand.records import (
-    BodyRead,
-    BreakerChanged,
-    ChildFailed,
-    CollectorChanged,
-    Committed,
-    EventsRejected,
-    FeedBetrayed,
-    FetchFailed,
-    FoundLate,
-    LettersReviewed,
-    Lifecycle,
-    OddEvents,
-    PageFetched,
-    Pruned,
-    Record,
-    ReloadBegun,
-    Reloaded,
-    RequestEnded,
-    Stalled,
-    StoreBlocked,
-    StoreFreed,
-)
 from scand.telemetry.instruments import (
     EVENT_OUTCOMES,
     SETTLED,
@@ -52,77 +30,77 @@ class MetricsObserver:
         self._store = StoreInstruments(shop)
         self._feed.last_page.set(clock.now())
         self._feed.breaker_state.labels("closed").set(1)
-        self._takers: dict[type[Record], _Taker] = {
-            RequestEnded: self._request,
-            BodyRead: self._body,
-            PageFetched: self._page,
-            FetchFailed: self._fetch_failed,
-            FeedBetrayed: self._betrayed,
-            BreakerChanged: self._breaker,
-            EventsRejected: self._rejected,
-            LettersReviewed: self._reviewed,
-            Pruned: self._pruned,
-            OddEvents: self._odd,
-            Committed: self._commit,
-            FoundLate: self._late,
-            StoreBlocked: self._blocked,
-            StoreFreed: self._freed,
-            CollectorChanged: self._collector,
-            ChildFailed: self._crashed,
-            Stalled: self._stalled,
-            ReloadBegun: lambda _: None,
-            Reloaded: self._reloaded,
-            Lifecycle: self._lifecycle,
+        self._takers: dict[type[records.Record], _Taker] = {
+            records.RequestEnded: self._request,
+            records.BodyRead: self._body,
+            records.PageFetched: self._page,
+            records.FetchFailed: self._fetch_failed,
+            records.FeedBetrayed: self._betrayed,
+            records.BreakerChanged: self._breaker,
+            records.EventsRejected: self._rejected,
+            records.LettersReviewed: self._reviewed,
+            records.Pruned: self._pruned,
+            records.OddEvents: self._odd,
+            records.Committed: self._commit,
+            records.FoundLate: self._late,
+            records.StoreBlocked: self._blocked,
+            records.StoreFreed: self._freed,
+            records.CollectorChanged: self._collector,
+            records.ChildFailed: self._crashed,
+            records.Stalled: self._stalled,
+            records.ReloadBegun: lambda _: None,
+            records.Reloaded: self._reloaded,
+            records.Lifecycle: self._lifecycle,
         }
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: records.Record) -> None:
         """Take one record."""
         self._takers[type(record)](record)
 
-    def _request(self, record: RequestEnded) -> None:
+    def _request(self, record: records.RequestEnded) -> None:
         self._feed.requests.labels(record.answer).inc()
         self._feed.request_seconds.observe(record.seconds)
 
-    def _body(self, record: BodyRead) -> None:
+    def _body(self, record: records.BodyRead) -> None:
         self._feed.received.inc(record.received)
         self._feed.decompressed.inc(record.decompressed)
 
-    def _page(self, record: PageFetched) -> None:
+    def _page(self, record: records.PageFetched) -> None:
         self._feed.pages.labels("reread" if record.reread else "fresh").inc()
         self._events.fetched.inc(record.events)
         if not record.reread:
             self._feed.last_page.set(self._clock.now())
             self._feed.halted.set(0)
 
-    def _fetch_failed(self, record: FetchFailed) -> None:
+    def _fetch_failed(self, record: records.FetchFailed) -> None:
         self._wait(record.answer, record.wait)
 
-    def _betrayed(self, record: FeedBetrayed) -> None:
+    def _betrayed(self, record: records.FeedBetrayed) -> None:
         self._feed.findings.labels(record.finding).inc()
         self._feed.halted.set(record.policy == "halt")
 
-    def _breaker(self, record: BreakerChanged) -> None:
+    def _breaker(self, record: records.BreakerChanged) -> None:
         self._feed.breaker_state.labels(record.old).set(0)
         self._feed.breaker_state.labels(record.new).set(1)
         self._feed.breaker_transitions.labels(record.new).inc()
         if record.new == "open":
             self._wait("breaker", record.reopens_in)
 
-    def _rejected(self, record: EventsRejected) -> None:
+    def _rejected(self, record: records.EventsRejected) -> None:
         for reason, count in record.reasons.items():
             self._events.dead_letters.labels(reason).inc(count)
 
-    def _reviewed(self, record: LettersReviewed) -> None:
+    def _reviewed(self, record: records.LettersReviewed) -> None:
         for outcome, count in record.outcomes.items():
             self._events.reviewed.labels(record.action, outcome).inc(count)
 
-    def _pruned(self, record: Pruned) -> None:
+    def _pruned(self, record: records.Pruned) -> None:
         self._store.pruned.labels(record.what).inc(record.rows)
 
-    def _odd(self, record: OddEvents) -> None:
+    def _odd(self, record: records.OddEvents) -> None:
         self._events.odd.inc(sum(record.oddities.values()))
 
-    def _commit(self, record: Committed) -> None:
+    def _commit(self, record: records.Committed) -> None:
         rejected = record.dead_letters - record.conflicts  # these are letters, too
         outcomes = (record.applied, record.duplicates, record.conflicts, rejected)
         for outcome, count in zip(EVENT_OUTCOMES, outcomes, strict=True):
@@ -136,31 +114,31 @@ class MetricsObserver:
         self._store.commit_events.observe(sum(outcomes))
         self._store.commit_pages.observe(record.pages)
 
-    def _late(self, _: FoundLate) -> None:
+    def _late(self, _: records.FoundLate) -> None:
         self._events.late_warnings.inc()
 
-    def _blocked(self, record: StoreBlocked) -> None:
+    def _blocked(self, record: records.StoreBlocked) -> None:
         self._store.blocked.set(1)
         self._wait("store", record.wait)
 
-    def _freed(self, record: StoreFreed) -> None:
+    def _freed(self, record: records.StoreFreed) -> None:
         self._store.blocked.set(0)
         self._store.blocked_seconds.inc(record.seconds)
 
-    def _collector(self, _: CollectorChanged) -> None:
+    def _collector(self, _: records.CollectorChanged) -> None:
         """The board is asked for this."""
 
-    def _crashed(self, record: ChildFailed) -> None:
+    def _crashed(self, record: records.ChildFailed) -> None:
         self._store.restarts.labels(record.child).inc()
         self._wait("restart", record.wait)
 
-    def _stalled(self, _: Stalled) -> None:
+    def _stalled(self, _: records.Stalled) -> None:
         """The process ends with it, seldom after a scrape: the start of the next one is seen."""
 
-    def _reloaded(self, record: Reloaded) -> None:
+    def _reloaded(self, record: records.Reloaded) -> None:
         self._store.reloads.labels(record.outcome).inc()
 
-    def _lifecycle(self, record: Lifecycle) -> None:
+    def _lifecycle(self, record: records.Lifecycle) -> None:
         """What it tells is read from the board."""
 
     def _wait(self, reason: str, seconds: float) -> None:

@@ -6,33 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from scand import __version__
+from scand import __version__, records
 from scand.config import Config
 from scand.core.event import EventId
 from scand.ports import Clock
-from scand.records import (
-    BodyRead,
-    BreakerChanged,
-    ChildFailed,
-    CollectorChanged,
-    Committed,
-    EventsRejected,
-    FeedBetrayed,
-    FetchFailed,
-    FoundLate,
-    LettersReviewed,
-    Lifecycle,
-    OddEvents,
-    PageFetched,
-    Pruned,
-    Record,
-    ReloadBegun,
-    Reloaded,
-    RequestEnded,
-    Stalled,
-    StoreBlocked,
-    StoreFreed,
-)
 from scand.store.accounts import lateness
 from scand.store.reading import Reader
 
@@ -64,30 +41,30 @@ class StatusBoard:
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
-        self._takers: dict[type[Record], _Taker] = {
-            RequestEnded: self._request,
-            BodyRead: self._body,
-            PageFetched: self._page,
-            FetchFailed: self._fetch_failed,
-            FeedBetrayed: self._betrayed,
-            BreakerChanged: self._breaker_changed,
-            EventsRejected: self._rejected,
-            LettersReviewed: self._reviewed,
-            Pruned: self._pruned,
-            OddEvents: self._odd,
-            Committed: self._commit,
-            FoundLate: self._found_late,
-            StoreBlocked: self._blocked,
-            StoreFreed: self._freed,
-            CollectorChanged: self._collector,
-            ChildFailed: self._crashed,
-            Stalled: self._stalled,
-            ReloadBegun: lambda _: None,
-            Reloaded: self._reloaded,
-            Lifecycle: self._lifecycle,
+        self._takers: dict[type[records.Record], _Taker] = {
+            records.RequestEnded: self._request,
+            records.BodyRead: self._body,
+            records.PageFetched: self._page,
+            records.FetchFailed: self._fetch_failed,
+            records.FeedBetrayed: self._betrayed,
+            records.BreakerChanged: self._breaker_changed,
+            records.EventsRejected: self._rejected,
+            records.LettersReviewed: self._reviewed,
+            records.Pruned: self._pruned,
+            records.OddEvents: self._odd,
+            records.Committed: self._commit,
+            records.FoundLate: self._found_late,
+            records.StoreBlocked: self._blocked,
+            records.StoreFreed: self._freed,
+            records.CollectorChanged: self._collector,
+            records.ChildFailed: self._crashed,
+            records.Stalled: self._stalled,
+            records.ReloadBegun: lambda _: None,
+            records.Reloaded: self._reloaded,
+            records.Lifecycle: self._lifecycle,
         }
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: records.Record) -> None:
         """Take one record."""
         self._takers[type(record)](record)
 
@@ -138,13 +115,13 @@ class StatusBoard:
             "traces_trouble": self.traces_trouble or None,
         }
 
-    def _request(self, _: RequestEnded) -> None:
+    def _request(self, _: records.RequestEnded) -> None:
         self.totals["requests"] += 1
 
-    def _body(self, record: BodyRead) -> None:
+    def _body(self, record: records.BodyRead) -> None:
         self.totals["bytes_received"] += record.received
 
-    def _page(self, record: PageFetched) -> None:
+    def _page(self, record: records.PageFetched) -> None:
         self.first_contact, self.waiting = True, ""
         self.totals["pages"] += 1
         self.totals["events"] += record.events
@@ -158,7 +135,7 @@ class StatusBoard:
         elif record.newest is not None:  # of this page: one date in the future is soon forgotten
             self.newest = record.newest
 
-    def _commit(self, record: Committed) -> None:
+    def _commit(self, record: records.Committed) -> None:
         self.totals["commits"] += 1
         self.committed = record.cursor
         for name in (
@@ -174,56 +151,56 @@ class StatusBoard:
         ):
             self.totals[name] += getattr(record, name)
 
-    def _found_late(self, _: FoundLate) -> None:
+    def _found_late(self, _: records.FoundLate) -> None:
         self.totals["late_warnings"] += 1
 
-    def _fetch_failed(self, record: FetchFailed) -> None:
+    def _fetch_failed(self, record: records.FetchFailed) -> None:
         self.at_head = False
         self.failures[record.kind] += 1
         self.waiting = f"{record.reason}; next try in {record.wait:.1f} s"
 
-    def _betrayed(self, record: FeedBetrayed) -> None:
+    def _betrayed(self, record: records.FeedBetrayed) -> None:
         self.totals[record.finding] += 1
         if record.policy == "halt":
             self.at_head = False
             setting = _POLICIES.get(record.finding)
             self.waiting = f"{record.said}; {setting} says to halt" if setting else record.said
 
-    def _breaker_changed(self, record: BreakerChanged) -> None:
+    def _breaker_changed(self, record: records.BreakerChanged) -> None:
         self.breaker = record.new
         self.totals["breaker_opened"] += record.new == "open"
 
-    def _rejected(self, record: EventsRejected) -> None:
+    def _rejected(self, record: records.EventsRejected) -> None:
         self.rejected.update(record.reasons)
 
-    def _reviewed(self, record: LettersReviewed) -> None:
+    def _reviewed(self, record: records.LettersReviewed) -> None:
         for outcome, count in record.outcomes.items():
             self.totals[f"{record.action}_{outcome}"] += count
 
-    def _pruned(self, record: Pruned) -> None:
+    def _pruned(self, record: records.Pruned) -> None:
         self.totals[f"pruned_{record.what}"] += record.rows
 
-    def _odd(self, record: OddEvents) -> None:
+    def _odd(self, record: records.OddEvents) -> None:
         self.totals["odd"] += sum(record.oddities.values())
 
-    def _blocked(self, record: StoreBlocked) -> None:
+    def _blocked(self, record: records.StoreBlocked) -> None:
         self.store_waiting = f"{record.reason}; next try in {record.wait:.1f} s"
 
-    def _freed(self, _: StoreFreed) -> None:
+    def _freed(self, _: records.StoreFreed) -> None:
         self.store_waiting = ""
 
-    def _collector(self, record: CollectorChanged) -> None:
+    def _collector(self, record: records.CollectorChanged) -> None:
         self.traces_trouble = record.trouble
 
-    def _crashed(self, record: ChildFailed) -> None:
+    def _crashed(self, record: records.ChildFailed) -> None:
         self.restarts[record.child] += 1
         at = round(self.clock.now(), 3)
         self.last_crash = {"child": record.child, "causes": list(record.causes), "at": at}
 
-    def _stalled(self, _: Stalled) -> None:
+    def _stalled(self, _: records.Stalled) -> None:
         self.totals["stalled"] += 1
 
-    def _reloaded(self, record: Reloaded) -> None:
+    def _reloaded(self, record: records.Reloaded) -> None:
         self.totals[f"reloads_{record.outcome}"] += 1
         if record.outcome == "applied" and not _WAY_TO_COLLECTOR.isdisjoint(record.keys):
             self.traces_trouble = ""  # it was that of another one
@@ -235,7 +212,7 @@ class StatusBoard:
             "errors": list(record.errors),
         }
 
-    def _lifecycle(self, record: Lifecycle) -> None:
+    def _lifecycle(self, record: records.Lifecycle) -> None:
         cursor = record.details.get("cursor")
         if isinstance(cursor, EventId):
             self.cursor = self.committed = cursor

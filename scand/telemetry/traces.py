@@ -20,21 +20,9 @@ from typing import Any, NamedTuple
 import trio
 from structlog.contextvars import bound_contextvars
 
+from scand import records
 from scand.core.trail import Passage, Trail
 from scand.ports import Clock, Observer
-from scand.records import (
-    BreakerChanged,
-    ChildFailed,
-    Committed,
-    EventsRejected,
-    FeedBetrayed,
-    FetchFailed,
-    Lifecycle,
-    PageFetched,
-    Record,
-    StoreBlocked,
-    StoreFreed,
-)
 
 MAX_HAPPENINGS = 100
 """Remembered of what happens on the way to a page: an outage may last for days."""
@@ -60,7 +48,7 @@ class Arrived:
     """A page that was read, and what happened on the way to it."""
 
     id: PageId
-    record: PageFetched
+    record: records.PageFetched
     trail: Trail
     happenings: Sequence[Happening]
 
@@ -111,26 +99,26 @@ class Tracer:
         self._at_the_store: deque[Happening] = deque(maxlen=MAX_HAPPENINGS)
         self._committed: PageId | None = None
         self._crash = ""
-        self._takers: dict[type[Record], Callable[[Any], PageId | None]] = {
-            PageFetched: self._page,
-            FetchFailed: self._fetch_failed,
-            BreakerChanged: self._breaker,
-            FeedBetrayed: lambda _: self._next,
-            Committed: self._commit,
-            EventsRejected: lambda _: self._committed,
-            StoreBlocked: self._blocked,
-            StoreFreed: self._freed,
-            ChildFailed: self._crashed,
-            Lifecycle: self._lifecycle,
+        self._takers: dict[type[records.Record], Callable[[Any], PageId | None]] = {
+            records.PageFetched: self._page,
+            records.FetchFailed: self._fetch_failed,
+            records.BreakerChanged: self._breaker,
+            records.FeedBetrayed: lambda _: self._next,
+            records.Committed: self._commit,
+            records.EventsRejected: lambda _: self._committed,
+            records.StoreBlocked: self._blocked,
+            records.StoreFreed: self._freed,
+            records.ChildFailed: self._crashed,
+            records.Lifecycle: self._lifecycle,
         }
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: records.Record) -> None:
         """Take one record, and tell the others."""
         taker = self._takers.get(type(record))
         with _in_log(taker(record) if taker else None):
             self._inner(record)
 
-    def _page(self, record: PageFetched) -> PageId | None:
+    def _page(self, record: records.PageFetched) -> PageId | None:
         if record.trail is None:
             return None
         arrived = Arrived(self._next, record, record.trail, list(self._on_the_way))
@@ -142,7 +130,7 @@ class Tracer:
             self._under_way[record.sequence] = arrived
         return arrived.id
 
-    def _fetch_failed(self, record: FetchFailed) -> PageId:
+    def _fetch_failed(self, record: records.FetchFailed) -> PageId:
         told = {
             "scand.kind": record.kind,
             "scand.reason": record.reason,
@@ -150,21 +138,21 @@ class Tracer:
         }
         return self._note("retry", told)
 
-    def _breaker(self, record: BreakerChanged) -> PageId:
+    def _breaker(self, record: records.BreakerChanged) -> PageId:
         return self._note("breaker", {"scand.old": record.old, "scand.new": record.new})
 
     def _note(self, name: str, attributes: Mapping[str, object]) -> PageId:
         self._on_the_way.append(Happening(name, trio.current_time(), attributes))
         return self._next
 
-    def _blocked(self, record: StoreBlocked) -> None:
+    def _blocked(self, record: records.StoreBlocked) -> None:
         told = {"scand.reason": record.reason, "scand.wait_seconds": record.wait}
         self._at_the_store.append(Happening("store_blocked", trio.current_time(), told))
 
-    def _freed(self, _: StoreFreed) -> None:
+    def _freed(self, _: records.StoreFreed) -> None:
         self._at_the_store.append(Happening("store_freed", trio.current_time(), {}))
 
-    def _commit(self, record: Committed) -> PageId | None:
+    def _commit(self, record: records.Committed) -> PageId | None:
         ended = trio.current_time()
         commit, happenings = (ended - record.seconds, ended), list(self._at_the_store)
         self._at_the_store.clear()
@@ -177,12 +165,12 @@ class Tracer:
         _, self._committed = max(committed, key=itemgetter(0), default=(False, None))
         return self._committed
 
-    def _crashed(self, record: ChildFailed) -> None:
+    def _crashed(self, record: records.ChildFailed) -> None:
         if record.child == "ingest":
             self._crash = "; ".join(record.causes)
             self._abandon()
 
-    def _lifecycle(self, record: Lifecycle) -> None:
+    def _lifecycle(self, record: records.Lifecycle) -> None:
         """A generation of ingest begins, or there will be none: what was under way is not now."""
         if record.event in {"following", "stopped"}:
             self._abandon()
