@@ -13,7 +13,7 @@ from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.fields import FieldMap, Path, split
 from scand.core.ids import Id, Kind, recover_integer
 from scand.core.normalise import Normaliser, Turned
-from scand.core.wire import Values
+from scand.core.wire import Columns
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not JSON text; RecursionError is for deep nesting."""
@@ -46,14 +46,14 @@ class CarefulReader:
         except NOT_JSON as error:
             return Rejected(Reason.NOT_JSON, str(error), raw)
         try:
-            return self._normaliser.event(self._values(fields))
+            return self._normaliser.events(self._columns(fields))[0]
         except Turned as turned:
             event_id = self._kind.recover(self._raw(fields, "event_id"))
             parcel_id = recover_integer(self._raw(fields, "parcel_id"))
             return Rejected(turned.reason, turned.detail, raw, event_id, parcel_id)
 
-    def _values(self, fields: _Object) -> Values:
-        return [self._value(fields, name, path) for name, path in self._paths.items()]
+    def _columns(self, fields: _Object) -> Columns:
+        return [[self._value(fields, name, path)] for name, path in self._paths.items()]
 
     def _value(self, fields: _Object, name: str, path: Path) -> object:
         raw = _find(fields, path)

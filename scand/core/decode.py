@@ -61,7 +61,7 @@ class Decoder:
         self._normaliser = Normaliser(fields.of_event(), self.kind)
         self._careful = CarefulReader(fields, self.kind, self._normaliser)
         wire = wire_of(fields, self.kind)
-        self._values, self._patiently = wire.values, wire.patiently
+        self._fields, self._patiently = wire.fields, wire.patiently
         self._read_event = msgspec.json.Decoder(wire.event).decode
         self._read_page = Pages(split(fields.events), wire.event).read
         self._read_raw_page = Pages(split(fields.events), msgspec.Raw).read
@@ -104,11 +104,11 @@ class Decoder:
             return Rejected(Reason.PROCESSING_FAILED, repr(error), raw)
 
     def _normalise(self, wires: Sequence[msgspec.Struct]) -> list[ScanEvent]:
-        event = self._normaliser.event
         try:
-            return [event(values) for values in map(self._values, wires)]
+            columns = [[*map(field, wires)] for field in self._fields]
         except AttributeError:  # an object on the way to a field is null
-            return [event(self._patiently(wire)) for wire in wires]
+            columns = [[*map(field, wires)] for field in self._patiently]
+        return self._normaliser.events(columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ offset, no fraction, more than seven digits (cut, not rounded, so order survives
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NewType
+from typing import NewType, cast
 
 Instant = NewType("Instant", str)
 """`2021-05-11T21:11:34.1506147Z`: always 28 characters."""
@@ -20,40 +21,54 @@ _SYNTAX = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|z|[+-]\d\d:\d\d))?",
     re.ASCII,
 )
-_LENGTH = len("2021-05-11T21:11:34.1506147Z")
-_MINUTES = len("2021-05-11T21:11")
-_SECONDS = len("2021-05-11T21:11:34")
+_FORM = "0000-00-00T00:00:00.0000000Z"
+_LENGTH = len(_FORM)
+_HOURS = len("0000-00-00T00")
+_TENS = (len("0000-00-00T00:"), len("0000-00-00T00:00:"))  # of minutes, and of seconds
+_TO_ZERO = str.maketrans("123456789", "0" * 9)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(text: str) -> Instant:
-    """Normalise a timestamp. Raises ValueError, with a reason fit for a dead letter."""
-    if _is_normal(text):
-        return Instant(text)
+    """Normalise a timestamp, as `parse_instants` does."""
+    return parse_instants([text])[0]
+
+
+def parse_instants(texts: Sequence[str]) -> Sequence[Instant]:
+    """Normalise timestamps. Raises ValueError, with a reason fit for a dead letter."""
+    if _are_normal(texts):
+        return cast("Sequence[Instant]", texts)
+    return [*map(_normalise, texts)]
+
+
+def _are_normal(texts: Sequence[str]) -> bool:
+    """Whether timestamps are as they should be: nearly all are, so this costs little."""
+    if not {_LENGTH}.issuperset(map(len, texts)):
+        return False
+    joined = "".join(texts)
+    return (
+        joined.translate(_TO_ZERO) == _FORM * len(texts)
+        and all(max(joined[tens::_LENGTH], default="") < "6" for tens in _TENS)
+        and all(map(_is_hour, {text[:_HOURS] for text in texts}))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_hour(text: str) -> bool:
+    """Many events share one."""
+    try:
+        return datetime.fromisoformat(text).isoformat(timespec="hours") == text
+    except ValueError:
+        return False
+
+
+def _normalise(text: str) -> Instant:
     match = _SYNTAX.fullmatch(text)
     if match is None:
         raise ValueError("not a timestamp of the form 2021-05-11T21:11:34.1506147Z")
     date, minutes, seconds, fraction, offset = match.groups()
     whole = _in_utc(date, minutes, seconds, offset or "Z")
     return Instant(f"{whole}.{(fraction or '')[:7]:0<7}Z")
-
-
-def _is_normal(text: str) -> bool:
-    """Whether a timestamp is as it should be: nearly all are, so this costs little."""
-    if len(text) != _LENGTH or (text[_MINUTES], text[_SECONDS], text[-1]) != (":", ".", "Z"):
-        return False
-    seconds, fraction = text[_MINUTES + 1 : _SECONDS], text[_SECONDS + 1 : -1]
-    digits = seconds + fraction
-    return digits.isascii() and digits.isdigit() and seconds < "60" and _is_minute(text[:_MINUTES])
-
-
-@lru_cache(maxsize=1024)
-def _is_minute(text: str) -> bool:
-    """Many events share one."""
-    try:
-        return datetime.fromisoformat(text).isoformat(timespec="minutes") == text
-    except ValueError:
-        return False
 
 
 def _in_utc(date: str, minutes: str, seconds: str, offset: str) -> str:

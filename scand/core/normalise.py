@@ -1,11 +1,17 @@
-"""The values of an event as they came -> the event as scand holds it."""
+"""The values of events as they came -> the events as scand holds them.
 
-from collections.abc import Mapping
+A page goes column by column: most of a column is as it should be, and C finds that out. Whatever
+is wrong with one event costs its page a second look, event by event.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from scand.core.event import MAX_ID, Reason, ScanEvent
 from scand.core.ids import Kind
-from scand.core.instant import parse_instant
-from scand.core.wire import Text, Values
+from scand.core.instant import parse_instants
+from scand.core.wire import Columns, Text
+
+_STRINGS = {str, type(None)}
 
 
 class Turned(Exception):  # noqa: N818 - what happened to an event, not whose error it was
@@ -22,39 +28,39 @@ class Normaliser:
     def __init__(self, names: Mapping[str, str], kind: Kind) -> None:
         self._names, self._check = names, kind.check
 
-    def event(self, values: Values) -> ScanEvent:
-        """Raises Turned for values that are no event, and ValueError for an id that is none."""
-        event_id, parcel_id, kind, created_at, status, run, carrier, user, device, action = values
+    def events(self, columns: Columns) -> list[ScanEvent]:
+        """Raises Turned where values are no event, and ValueError where an id is none."""
+        event_ids, parcel_ids, kinds, created_at, statuses, *texts, device, action = columns
         if self._check is not None:
-            event_id = self._check(event_id)
-        if not (folded := _fold_type(kind)):
-            raise Turned(Reason.INVALID_FIELD, f"{self._names['type']}: blank")
+            event_ids = [*map(self._check, event_ids)]
+        types = self._types(kinds)
         try:
-            instant = parse_instant(created_at)
+            instants = parse_instants(created_at)
         except ValueError as error:
             detail = f"{self._names['created_at']}: {error}"
             raise Turned(Reason.INVALID_CREATED_AT, detail) from None
-        return ScanEvent(
-            event_id,
-            parcel_id,
-            folded,
-            instant,
-            _text(status) or "",
-            _text(run),
-            _text(carrier),
-            _text(user),
-            _storable(device),
-            _storable(action),
+        normal = (
+            *(event_ids, parcel_ids, types, instants),
+            [status or "" for status in _texts(statuses)],
+            *map(_texts, texts),
+            *map(_storable, (device, action)),
         )
+        return [*map(ScanEvent, *normal)]
+
+    def _types(self, column: Sequence[str | int]) -> list[str]:
+        folded = {kind: str(kind).strip().upper() for kind in set(column)}
+        if not all(folded.values()):
+            raise Turned(Reason.INVALID_FIELD, f"{self._names['type']}: blank")
+        return [folded[kind] for kind in column]
 
 
-def _fold_type(value: str | int) -> str:
-    return str(value).strip().upper()
+def _texts(column: Sequence[Text]) -> Sequence[str | None]:
+    if _STRINGS.issuperset(map(type, column)):
+        return column  # type: ignore[return-value]  # it has just been looked at
+    return [str(value) if isinstance(value, int) else value for value in column]
 
 
-def _text(value: Text) -> str | None:
-    return str(value) if isinstance(value, int) else value
-
-
-def _storable(value: Text) -> Text:
-    return str(value) if isinstance(value, int) and abs(value) > MAX_ID else value
+def _storable(column: Sequence[Text]) -> Sequence[Text]:
+    return [
+        str(value) if isinstance(value, int) and abs(value) > MAX_ID else value for value in column
+    ]

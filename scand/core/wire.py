@@ -5,6 +5,7 @@ carrier's sample, since keys that come in the order of the members are found at 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,8 +17,8 @@ from scand.core.ids import Id, Kind
 Text = str | int | None
 """What a field holds that need not be there."""
 
-Values = Sequence[Any]
-"""The values of an event's fields, in the order of `ScanEvent`'s, as they came."""
+Columns = Sequence[Sequence[Any]]
+"""For each field of `ScanEvent`, in their order, its values in some events, as they came."""
 
 _ORDER = (
     *("event_id", "parcel_id", "type", "created_at", "status_code"),
@@ -32,27 +33,24 @@ Element = TypeVar("Element")
 
 
 class Wire(NamedTuple):
-    """What decodes events of one shape.
+    """What decodes events of one shape, and takes their fields out, in the order of `ScanEvent`'s.
 
-    `values` raises AttributeError where an object on the way is null; then `patiently` serves.
+    `fields` raise AttributeError where an object on the way is null; then `patiently` serves.
     """
 
     event: type[msgspec.Struct]
-    values: Callable[[msgspec.Struct], Values]
-    patiently: Callable[[msgspec.Struct], Values]
+    fields: Sequence[Callable[[msgspec.Struct], Any]]
+    patiently: Sequence[Callable[[msgspec.Struct], Any]]
 
 
 def wire_of(fields: FieldMap, kind: Kind) -> Wire:
-    """The struct for an event, and what takes the values out of one."""
+    """The struct for an event, and what takes the fields out of one."""
     required = {"event_id": kind.wire, "parcel_id": Id, "type": str | int, "created_at": str}
     paths = {name: split(path) for name, path in fields.of_event().items()}
     struct = _struct(_tree(paths), required)
     places = [[*map(_attribute, path[:-1]), name] for name, path in paths.items()]
-
-    def patiently(event: msgspec.Struct) -> Values:
-        return [_reach(event, place) for place in places]
-
-    return Wire(struct, attrgetter(*map(".".join, places)), patiently)
+    at_once = [attrgetter(".".join(place)) for place in places]
+    return Wire(struct, at_once, [partial(_reach, place) for place in places])
 
 
 class Pages(Generic[Element]):
@@ -117,7 +115,7 @@ def _attribute(key: str) -> str:
     return "in_" + key.encode().hex()
 
 
-def _reach(event: msgspec.Struct, place: Sequence[str]) -> object:
+def _reach(place: Sequence[str], event: msgspec.Struct) -> object:
     value: object = event
     for attribute in place:
         value = getattr(value, attribute, None)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scand.core.instant import EARLIEST, LATEST, Instant, epoch_of, instant_at, parse_instant
+from scand.core.instant import (
+    EARLIEST,
+    LATEST,
+    Instant,
+    epoch_of,
+    instant_at,
+    parse_instant,
+    parse_instants,
+)
 
 TICKS = 10_000_000  # a second, in 100 ns
 DAY = 86_400 * TICKS
@@ -257,3 +265,30 @@ def test_a_leap_second_counts_as_the_second_after_it() -> None:
 def test_instants_stay_within_the_calendar(epoch: float, instant: str) -> None:
     """Beyond the years 1 and 9999 lie the earliest and the latest instant."""
     assert instant_at(epoch) == instant
+
+
+NORMAL = "2021-05-11T21:11:34.1506147Z"
+
+
+@given(st.lists(written().map(lambda case: case[0]) | st.just(NORMAL), max_size=5))
+def test_many_read_as_each_does(texts: list[str]) -> None:
+    """The timestamps of a page are normalised as each of them is by itself."""
+    assert [*parse_instants(texts)] == [*map(parse_instant, texts)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [NORMAL[:10], NORMAL[10:]],
+        [NORMAL + NORMAL[:14], NORMAL[14:]],
+        [NORMAL, NORMAL[:-2] + "xZ"],
+        [NORMAL, "2021-02-30" + NORMAL[10:]],
+        [NORMAL, NORMAL.replace("T21", "T24")],
+        [NORMAL, NORMAL.replace(":11", ":60")],
+        [NORMAL, NORMAL.replace(":34", ":61")],
+    ],
+)
+def test_one_that_is_wrong_is_not_hidden_by_others(texts: list[str]) -> None:
+    """What is no timestamp is refused beside others, also where two would make one together."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_instants(texts)
