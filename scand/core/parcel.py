@@ -76,11 +76,14 @@ def lift(event: ScanEvent) -> ParcelState:
 
 def join(one: ParcelState, other: ParcelState, key: Key) -> ParcelState:
     """What is known of a parcel when both are known."""
-    return ParcelState(
-        one.latest if key(one.latest) >= key(other.latest) else other.latest,
-        _least(one.picked_up, other.picked_up, key),
-        _least(one.delivered, other.delivered, key),
-    )
+    latest = one.latest if key(one.latest) >= key(other.latest) else other.latest
+    picked_up = one.picked_up or other.picked_up
+    if one.picked_up and other.picked_up:
+        picked_up = min(one.picked_up, other.picked_up, key=key)
+    delivered = one.delivered or other.delivered
+    if one.delivered and other.delivered:
+        delivered = min(one.delivered, other.delivered, key=key)
+    return ParcelState(latest, picked_up, delivered)
 
 
 def fold(events: Iterable[ScanEvent], key: Key) -> dict[int, ParcelState]:
@@ -99,15 +102,11 @@ def merge(states: Iterable[tuple[int, ParcelState]], key: Key) -> dict[int, Parc
 
 def changes(before: ParcelState | None, after: ParcelState) -> list[Change]:
     """The milestones that a step from `before` to `after` reached or corrected."""
-    picked_up, delivered = (before.picked_up, before.delivered) if before else (None, None)
-    steps = (
-        (Milestone.PICKED_UP, after.picked_up, picked_up),
-        (Milestone.DELIVERED, after.delivered, delivered),
-    )
-    return [Change(which, new, old) for which, new, old in steps if new is not None and new != old]
-
-
-def _least(one: Mark | None, other: Mark | None, key: Key) -> Mark | None:
-    if one is None or other is None:
-        return one or other
-    return one if key(one) <= key(other) else other
+    if before is None:
+        before = ParcelState(after.latest)
+    found = []
+    if after.picked_up is not None and after.picked_up != before.picked_up:
+        found.append(Change(Milestone.PICKED_UP, after.picked_up, before.picked_up))
+    if after.delivered is not None and after.delivered != before.delivered:
+        found.append(Change(Milestone.DELIVERED, after.delivered, before.delivered))
+    return found
