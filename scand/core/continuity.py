@@ -15,7 +15,6 @@ passed the cursor since then shows other contents under known ids: under one id 
 letter, `conflict`; under most of the greatest it is a reset (see `Witnesses`).
 """
 
-import heapq
 from collections.abc import Generator, Iterable, Sequence
 from enum import StrEnum
 from operator import attrgetter
@@ -82,10 +81,12 @@ class Witnesses:
 
     def note(self, events: Iterable[ScanEvent]) -> None:
         """What has come is known from now on: first come, first believed."""
-        fresh = {event.event_id: event for event in heapq.nlargest(self._kept, events, _id_of)}
+        fresh = {event.event_id: event for event in self._greatest(events)}
         known = fresh | self._known
-        newest = heapq.nlargest(self._kept, known.values(), _id_of)
-        self._known = {event.event_id: event for event in newest}
+        self._known = {event.event_id: event for event in self._greatest(known.values())}
+
+    def _greatest(self, events: Iterable[ScanEvent]) -> list[ScanEvent]:
+        return sorted(events, key=_id_of)[-self._kept :] if self._kept else []
 
     def forget(self, ids: Iterable[EventId] | None = None) -> None:
         """These, which the carrier has corrected, or all: the feed begins anew."""

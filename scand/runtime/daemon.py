@@ -81,11 +81,12 @@ from scand.telemetry.tracing import open_traces
 # (SLICES) or its hands (1), the channel to the writer (RESULTS), the writer's frontier. Every shard
 # gets a slice of every page, so none is further than SLICES + 1 pages ahead of another, which is
 # what the frontier holds at most, beside a batch that is being committed (RESULTS + 1) while the
-# same again fills behind it. In all 1 + PAGES + 1 + 2 x (SLICES + 2) + 2 x (RESULTS + 1) = 64
-# pages, each of at most `max_body` as served, and usually of 25 KB per 100 events.
-PAGES = 8
-SLICES = 8
-RESULTS_PER_SHARD = 16
+# same again fills behind it. In all 1 + PAGES + 1 + 2 x (SLICES + 2) + 2 x (RESULTS + 1) = 78
+# pages, each of at most `max_body` as served, and usually of 25 KB per 100 events. Most of them may
+# wait for the writer: the more a commit takes, the fewer times a parcel is written.
+PAGES = 2
+SLICES = 2
+RESULTS_PER_SHARD = 32
 
 # Pages make many objects and no cycles: looking for cycles as often as Python's default (700, 10,
 # 10) costs a tenth of the throughput of a catch-up.

@@ -207,7 +207,7 @@ def _milestone(change: Change) -> tuple[str, str | None]:
 
 
 def _conflicts(page: PageResult, disputed: frozenset[ScanEvent]) -> Iterator[Rejected]:
-    if disputed.isdisjoint(page.events):
+    if not disputed or disputed.isdisjoint(page.events):
         return
     raws = page.body.raws_of(disputed.intersection(page.events))
     for event in page.events:
