@@ -18,6 +18,8 @@ def passages(
     failed: Sequence[Rejected],
 ) -> list[Passage]:
     """A passage for every page of a commit, or none while nobody is traced."""
+    if all(page.traced is None for page in pages):
+        return []
     fates = _Fates(receipt, failed)
     return [
         Passage(parts[0].page.sequence, _whole(parts), [*fates.of(parts, page, page.traced)])
