@@ -140,7 +140,7 @@ class _Fetcher:
         reading = await self._reader.read(
             Request(ask.from_id, ask.limit),
             may_be_idle=self._coverage.may_be_idle(ask),
-            purpose=self._isolator.purpose(),
+            searching=self._isolator.is_searching(),
         )
         if isinstance(reading, Reading):
             return reading

@@ -17,7 +17,7 @@ from scand.core.event import EventId
 from scand.core.isolation import Ending, Found, letter_for, tell
 from scand.core.ledger import LedgerChange
 from scand.core.trail import Trail
-from scand.feed.reader import PageReader, Purpose
+from scand.feed.reader import PageReader
 from scand.live import Live
 from scand.ports import Observer, Unreadable
 from scand.records import FeedBetrayed
@@ -36,8 +36,8 @@ class Measure(NamedTuple):
 class Isolator(Protocol):
     """Knows what to do about pages that cannot be read, one after the other."""
 
-    def purpose(self) -> Purpose:
-        """How to look at the next page. Asked once a page."""
+    def is_searching(self) -> bool:
+        """Whether one look at the next page is enough. Asked once a page."""
         ...
 
     async def isolate(self, ask: Ask[Any], page: Unreadable) -> Measure | None:
@@ -50,12 +50,12 @@ class Narrowing:
 
     def __init__(self, reader: PageReader, course: Course[str], observer: Observer) -> None:
         self._reader, self._course, self._observer = reader, course, observer
-        self._purpose = Purpose.FOLLOWING
+        self._narrows = False
 
-    def purpose(self) -> Purpose:
+    def is_searching(self) -> bool:
         """On the way down, one look at each page is enough; before it halts, it is made sure."""
-        purpose, self._purpose = self._purpose, Purpose.FOLLOWING
-        return purpose
+        narrows, self._narrows = self._narrows, False
+        return narrows
 
     async def isolate(self, ask: Ask[str], page: Unreadable) -> Measure | None:
         """Ask for less, or halt."""
@@ -63,8 +63,7 @@ class Narrowing:
         if ask.limit <= least:
             return _give_up(ask.from_id or "the beginning", page, self._observer)
         self._course.shrink()
-        if ask.limit // 2 > least:
-            self._purpose = Purpose.SEARCHING
+        self._narrows = ask.limit // 2 > least
         return None
 
 
@@ -85,10 +84,10 @@ class Counting:
         self._broken: set[int] = set()
         self._expects_more = False
 
-    def purpose(self) -> Purpose:
+    def is_searching(self) -> bool:
         """Broken events seldom come alone: one look at the next page is enough."""
         expects, self._expects_more = self._expects_more, False
-        return Purpose.SEARCHING if expects else Purpose.FOLLOWING
+        return expects
 
     async def isolate(self, ask: Ask[int], page: Unreadable) -> Measure | None:
         """Search for the event, and set it aside."""

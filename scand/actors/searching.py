@@ -17,8 +17,8 @@ from scand.core.isolation import (
     isolate,
     learn_manners,
 )
-from scand.feed.reader import PageReader, Purpose, Reading
-from scand.ports import Request, TooLarge, Unreadable
+from scand.feed.reader import PageReader, Reading
+from scand.ports import Failed, Request, TooLarge, Unreadable
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,8 @@ class Search:
         covered = least - 1 if reread else coverage.cursor
         reach = max(self._reach(), coverage.cursor - covered)
         repeats = not reread and least <= covered
-        return await self._pursue(isolate(covered, self.ask.limit, reach, repeats=repeats))
+        search = isolate(covered, self.ask.limit, reach, repeats=repeats)
+        return await self._pursue(search) or Ending.UNANSWERED
 
     async def _learn_manners(self) -> None:
         coverage = self.coverage
@@ -58,22 +59,29 @@ class Search:
         if learned is not None:
             coverage.learn_manners(inclusive=learned)
 
-    async def _pursue(self, search: Generator[Question, Answer, _T]) -> _T:
+    async def _pursue(self, search: Generator[Question, Answer, _T]) -> _T | None:
+        """What it comes to, or None where a question gets no answer."""
         question = next(search)
-        while True:
+        while (answer := await self._put(question)) is not None:
             try:
-                question = search.send(await self._put(question))
+                question = search.send(answer)
             except StopIteration as done:
                 result: _T = done.value
                 return result
+        return None
 
-    async def _put(self, question: Question) -> Answer:
+    async def _put(self, question: Question) -> Answer | None:
         self.questions += 1
         from_id = max(question.least - self._offset(), 0)
         request = Request(from_id, question.limit)
-        purpose = Purpose.SEARCHING if question.next else Purpose.PROBING
-        reading = await self.reader.read(request, may_be_idle=True, purpose=purpose)
+        reading: Reading | TooLarge | Unreadable | Failed
+        if question.next:
+            reading = await self.reader.read(request, may_be_idle=True, searching=True)
+        else:
+            reading = await self.reader.probe(request)
         match reading:
+            case Failed():
+                return None
             case Unreadable(reason, body, mark=mark):
                 return Unread(mark, reason, body)
             case TooLarge(reason):

@@ -84,6 +84,7 @@ class Ending(StrEnum):
     READ = "read"  # all of it can be read by now, or the damage is another one each time
     CURSOR = "cursor"  # the event that is asked from is broken, and it was read before
     EVERYWHERE = "everywhere"  # nothing can be read, wherever it is asked for
+    UNANSWERED = "unanswered"  # the carrier fails of a question that was to tell
 
 
 Search = Generator[Question, Answer, Found | Ending]

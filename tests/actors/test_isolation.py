@@ -294,6 +294,27 @@ async def test_a_carrier_in_trouble_is_left_in_peace(
     assert sum(when < 3600.0 for when in feed.when) < 400
 
 
+async def test_a_carrier_that_fails_of_large_ids_is_asked_again_later(
+    autojump_clock: MockClock, follow: Follow
+) -> None:
+    """A question that only was to tell more, and is never answered, ends the search for a while."""
+
+    class Short(Breaking):
+        """Counts ids in 32 bits, and for a day every answer is damaged, in changing ways."""
+
+        async def ask(self, request: Request) -> Outcome:
+            outcome = await super().ask(request)
+            if isinstance(request.from_id, int) and request.from_id >= 1 << 31:
+                return Failed("HTTP 500 Internal Server Error")
+            broken = b'{"ScanEvents":[{"EventId":%d' % len(self.asked)
+            return outcome if trio.current_time() > 86400.0 else Answered(broken)
+
+    feed = Short(range(1, 30))
+    run = await follow(feed, 90000.0, following())
+    assert ids(run) == list(range(1, 30))
+    assert letters(run) == []
+
+
 async def test_old_dates_do_not_keep_it_from_being_looked_for(
     autojump_clock: MockClock, follow: Follow
 ) -> None:

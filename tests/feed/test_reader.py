@@ -11,8 +11,9 @@ import trio
 from scand.core.decode import Decoder
 from scand.core.pulse import Pulse
 from scand.feed.breaker import Breaker
+from scand.feed.interpreting import LARGE, in_thread
 from scand.feed.pacing import Backoff
-from scand.feed.reader import LARGE, PageReader, Reading, in_thread
+from scand.feed.reader import PageReader, Reading
 from scand.ports import Answered, Request
 from tests.hostile.carrier import good, page_of
 from tests.support.parts import Recorder, ScriptedFeed
