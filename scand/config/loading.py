@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsError
 
-from scand.config.sections import PREFIX, Config, Section
+from scand.config.marking import Section
+from scand.config.sections import PREFIX, Config
 from scand.core.errors import ConfigurationError
 
 DEFAULT_PATH = Path("/etc/scand/scand.toml")

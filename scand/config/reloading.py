@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from pydantic_settings import EnvSettingsSource
 
 from scand.config.loading import Loaded, flat
-from scand.config.sections import AtStart, Config, Mark, Section
+from scand.config.marking import AtStart, Mark, Section
+from scand.config.sections import Config
 from scand.core.errors import ConfigurationError
 
 _READ_ONCE = AtStart("it is read when scand starts")
