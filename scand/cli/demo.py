@@ -20,8 +20,9 @@ from scand.config import Admin, Config, Feed, Store, parse_duration
 from scand.core.errors import ConfigurationError
 from scand.live import Live
 from scand.runtime.clock import WallClock
-from scand.runtime.daemon import open_parts, run_tree
+from scand.runtime.daemon import run_tree
 from scand.runtime.groups import ungrouped
+from scand.runtime.parts import open_parts
 from scand.runtime.signals import watch_signals
 from scand.simulator import Faults, ScanApi, World, WorldPlan, create_app, serve
 from scand.store.reading import open_reader, parcel_document

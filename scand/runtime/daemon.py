@@ -15,18 +15,16 @@ a reload exchanges them between two steps of whoever goes by them, and restarts 
 
 import gc
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from math import inf
 from random import Random
 
 import trio
 
 from scand.actors.committer import CAREFUL_EVERY, Committer
 from scand.actors.fetcher import fetch
-from scand.actors.housekeeper import Chore, keep_house
+from scand.actors.housekeeper import keep_house
 from scand.actors.messages import Folded, Page, Slice
 from scand.actors.patience import PatientStore
 from scand.actors.processor import process, route
@@ -35,46 +33,27 @@ from scand.config import Config, Loaded
 from scand.core.errors import FeedHaltedError
 from scand.core.parcel import ORDERS
 from scand.core.restarts import RestartIntensity
-from scand.feed.http import open_client
 from scand.feed.pacing import Backoff
 from scand.feed.reader import PageReader
 from scand.live import Live
-from scand.ports import Clock, Feed, Observer, Store
+from scand.ports import Clock, Observer
 from scand.records import Lifecycle
-from scand.runtime.changes import build_changes, build_reloads
-from scand.runtime.channels import Channels
 from scand.runtime.clock import SteadyClock
 from scand.runtime.components import (
     build_coverage,
-    build_identity,
     build_reader,
-    build_review,
     following,
-    live_feed,
     retune,
     rules,
-    told_of,
 )
-from scand.runtime.doors import Service, build_admin, build_views
-from scand.runtime.generations import Generations
+from scand.runtime.doors import Service
 from scand.runtime.groups import ungrouped
-from scand.runtime.heartbeat import Heartbeat
 from scand.runtime.notify import Notifier
+from scand.runtime.parts import Parts, open_parts
 from scand.runtime.reloading import Reloader
 from scand.runtime.signals import watch_signals
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
-from scand.runtime.systemd import Ending, extending, stand_by, tell_reload
-from scand.runtime.watchdog import Vitals
-from scand.store.figures import Figures, read_figures
-from scand.store.lock import instance_lock
-from scand.store.opening import prepare
-from scand.store.sqlite import SqliteStore, open_store
-from scand.telemetry.exposition import Exposition
-from scand.telemetry.logs import fan_out
-from scand.telemetry.metrics import MetricsObserver
-from scand.telemetry.status import StatusBoard
-from scand.telemetry.tracing import open_traces
 
 # What can wait between the actors, at `limit` events a page. A page is in one place at a time: the
 # fetcher's hands (1), the channel to the router (PAGES), the router's hands (1), a shard's channel
@@ -99,28 +78,6 @@ STORE_BACKOFF = (0.5, 10.0)
 """The same for a store that is blocked: a disk is cheap to ask, and may be free at any time."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the tree is built from; a simulation brings its own feed, store and clock."""
-
-    settings: Live[Config]
-    feed: Feed
-    store: Store
-    clock: Clock
-    observer: Observer
-    admin: Mapping[str, Service] = field(default_factory=dict)
-    chores: Live[Sequence[Chore]] | None = None
-    until_caught_up: bool = False
-    stopping: trio.Event = field(default_factory=trio.Event)
-    generations: Generations = field(default_factory=Generations)
-    channels: Channels = field(default_factory=Channels)
-    vitals: Vitals = field(default_factory=Vitals)
-
-    def drain_timeout(self) -> float:
-        """Seconds that a stop may take to commit, as configured by then."""
-        return self.settings.now.drain_timeout
-
-
 async def run_daemon(
     loaded: Loaded,
     clock: Clock,
@@ -141,67 +98,6 @@ async def run_daemon(
             async with open_parts(settings, clock, observer, stopping, systemd, reloader) as parts:
                 await run_tree(replace(parts, until_caught_up=until_caught_up))
             nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def open_parts(
-    settings: Live[Config],
-    clock: Clock,
-    observer: Observer,
-    stopping: trio.Event,
-    systemd: Notifier | None = None,
-    reloader: Reloader | None = None,
-) -> AsyncIterator[Parts]:
-    """The real feed, store and admin server, as configured; `systemd` is told how it goes."""
-    config, systemd = settings.now, systemd or Notifier()
-    path, board, metrics = config.store.path, StatusBoard(clock), MetricsObserver(clock)
-    generations, channels, heartbeat = Generations(), Channels(), Heartbeat()
-    vitals, reloads = Vitals(), partial(tell_reload, systemd, board.line)
-    ending = Ending(stopping, lambda: settings.now.supervisor.drain_timeout)
-
-    def figures() -> Figures:
-        return read_figures(path, settings.now.feed.late_window)
-
-    with instance_lock(path):
-        opening = partial(trio.to_thread.run_sync, prepare, path, build_identity(config))
-        for record in told_of(await extending(systemd, f"opening {path}", opening), config):
-            observer(record)
-        async with (
-            open_traces(settings, clock, fan_out(board, metrics, observer, reloads)) as tracing,
-            open_store(path, config.feed.order) as store,
-            open_client() as client,
-        ):
-            told = tracing.observer
-            sources = (board, channels.levels, figures, tracing.counts)
-            exposition = Exposition(metrics.registry, *sources)
-            views = build_views(settings, board, heartbeat, exposition)
-            with (
-                live_feed(client, settings, told) as feed,
-                settings.view(partial(build_chores, store)) as chores,
-                settings.view(build_review) as review,
-            ):
-                changes = build_changes(config, store, generations, review, told)
-                services: dict[str, Service] = {
-                    "heartbeat": heartbeat.beat,
-                    "traces": partial(tracing.follow, settings),
-                    "systemd": partial(stand_by, systemd, board.line, vitals, ending, told),
-                }
-                if reloader is not None:
-                    changes |= build_reloads(reloader, told)
-                    services["reload"] = partial(reloader.serve, told)
-                yield Parts(
-                    settings,
-                    feed,
-                    store,
-                    clock,
-                    told,
-                    {**build_admin(config, views, changes), **services},
-                    chores,
-                    stopping=stopping,
-                    generations=generations,
-                    channels=channels,
-                    vitals=vitals,
-                )
 
 
 async def run_tree(parts: Parts) -> None:
@@ -289,12 +185,3 @@ async def run_ingest(parts: Parts, reader: PageReader, steady: SteadyClock) -> N
         raise FeedHaltedError(
             halted, "another feed needs another store.path; else see `scand cursor`"
         )
-
-
-def build_chores(store: SqliteStore, config: Config) -> Sequence[Chore]:
-    """What is removed when it is old."""
-    chores = [
-        Chore("dead_letters", config.store.keep_dead_letters, store.prune_dead_letters),
-        Chore("events", config.store.keep_events, store.prune_events),
-    ]
-    return [chore for chore in chores if chore.keep < inf]

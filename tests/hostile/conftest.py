@@ -15,7 +15,8 @@ import trio.testing
 
 from scand.feed.http import HttpFeed, open_client
 from scand.live import Live
-from scand.runtime.daemon import Parts, run_tree
+from scand.runtime.daemon import run_tree
+from scand.runtime.parts import Parts
 from scand.store.opening import Identity, prepare
 from scand.store.reading import event_document, open_reader, parcel_document
 from tests.support.parts import URL, Recorder, SimulatedClock, settings

@@ -30,7 +30,8 @@ from scand.records import (
     Pruned,
 )
 from scand.runtime.components import live_feed
-from scand.runtime.daemon import Parts, build_chores, run_tree
+from scand.runtime.daemon import run_tree
+from scand.runtime.parts import Parts, build_chores
 from scand.store.opening import Identity, prepare
 from tests.hostile.carrier import RawCarrier, answer
 from tests.store.pages import rows

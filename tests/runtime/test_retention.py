@@ -14,7 +14,8 @@ from scand.actors.housekeeper import ROUND, Chore
 from scand.core.continuity import WITNESSES
 from scand.live import Live
 from scand.records import ChildFailed, Committed, Pruned
-from scand.runtime.daemon import build_chores, run_tree
+from scand.runtime.daemon import run_tree
+from scand.runtime.parts import build_chores
 from scand.simulator import DataFaults, TransportFaults
 from scand.store.moving import rewind
 from scand.store.opening import connect

@@ -313,7 +313,7 @@ def stopped(simulation: Simulation) -> bool:
 async def test_stopping_drains(autojump_clock: MockClock, tmp_path: Path) -> None:
     """What was fetched before the stop is committed, slow store or not; nothing is half done."""
     simulation = Simulation(
-        tmp_path / "s.db", events=5000, parcels=50, sections={"feed": {"limit": 50}}
+        tmp_path / "s.db", events=10_000, parcels=50, sections={"feed": {"limit": 50}}
     )
 
     class Slow:
@@ -334,7 +334,7 @@ async def test_stopping_drains(autojump_clock: MockClock, tmp_path: Path) -> Non
     fetched = recorder.of(PageFetched)
     # the fetcher may have been waiting to hand over its last page
     assert simulation.summary()["cursor"] in {fetched[-1].cursor, fetched[-2].cursor}
-    assert simulation.summary()["cursor"] < 5000
+    assert simulation.summary()["cursor"] < 10_000
 
 
 async def test_stopping_at_the_head_is_immediate(autojump_clock: MockClock, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from scand.records import FeedBetrayed, Record
 from scand.runtime import daemon
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
+from scand.runtime.parts import Parts, build_chores
 from scand.store.opening import Identity
 from scand.store.reading import Reader
 from scand.store.verify import verify
@@ -150,13 +151,13 @@ class Life:
                 max_body=MAX_BODY,
                 now=world.clock.utc,
             )
-            parts = daemon.Parts(
+            parts = Parts(
                 Live(world.config),
                 http,
                 self.store,
                 world.clock,
                 self._heard,
-                chores=Live(daemon.build_chores(cast("SqliteStore", self.store), world.config)),
+                chores=Live(build_chores(cast("SqliteStore", self.store), world.config)),
                 stopping=self.stopping,
                 generations=self.generations,
             )
@@ -172,7 +173,7 @@ class Life:
                 self.die(Fault.POWER)
         self._check_end()
 
-    async def _tree(self, parts: daemon.Parts) -> None:
+    async def _tree(self, parts: Parts) -> None:
         self.tree = trio.lowlevel.current_task()
         try:
             with ungrouped(), self.scope:

@@ -13,7 +13,8 @@ from scand.feed.http import HttpFeed
 from scand.live import Live
 from scand.ports import Feed, Observer, Outcome, Request, Store
 from scand.records import PageFetched, Record
-from scand.runtime.daemon import Parts, run_tree
+from scand.runtime.daemon import run_tree
+from scand.runtime.parts import Parts
 from scand.simulator import (
     Clock,
     DataFaults,
