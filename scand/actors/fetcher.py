@@ -13,19 +13,18 @@ from scand.actors.continuity import Policies, Policy, react
 from scand.actors.echo import Echo
 from scand.actors.isolation import Counting, Isolator, Narrowing
 from scand.actors.messages import Page
+from scand.actors.pages import fetched, page_of, set_aside
 from scand.actors.proof import Betrayal, Proof, Standing
 from scand.actors.seeking import seek_head
 from scand.core.continuity import Finding, Verdict
 from scand.core.course import Ask, Course, Progress, Seen, seen_in
 from scand.core.coverage import Coverage
 from scand.core.event import ScanEvent
-from scand.core.instant import epoch_of
 from scand.core.lateness import EdgeWatch
-from scand.core.trail import Trail
 from scand.feed.reader import PageReader, Reading
 from scand.live import Live
 from scand.ports import Clock, Observer, Request, Unreadable
-from scand.records import FeedBetrayed, FoundLate, PageFetched
+from scand.records import FeedBetrayed, FoundLate
 
 
 async def fetch(
@@ -158,7 +157,7 @@ class _Fetcher:
         if measure is not None and measure.page is not None:
             page = replace(measure.page, sequence=self._sequence)
             if page.trail is not None:
-                self._observer(_set_aside(page, page.trail, ask, len(self._coverage.ledger)))
+                self._observer(set_aside(page, page.trail, ask, len(self._coverage.ledger)))
             await self._send(page)
         if measure is not None and measure.halt:
             await self._halt(measure.halt)
@@ -173,10 +172,10 @@ class _Fetcher:
         begun, now = self._time_of_day(reading.begun), self._time_of_day(trio.current_time())
         progress = self._coverage.absorb(ask, seen, begun, now, today=self._clock.now())
         self._proof.note(reading.decoded.events)
-        whole = _page(self._sequence, ask, reading, progress, asked_at)
+        whole = page_of(self._sequence, ask, reading, progress, asked_at)
         page = self._echo.new_in(whole, reread=ask.reread, repeats=progress.repeats)
         gaps, sequence = len(self._coverage.ledger), page.sequence if page else None
-        self._observer(_fetched(ask, reading, progress, gaps, whole.trail, sequence))
+        self._observer(fetched(ask, reading, progress, gaps, whole.trail, sequence))
         if page is not None:
             await self._send(page)
         late_window = self._coverage.late_window
@@ -212,61 +211,3 @@ class _Fetcher:
         until = trio.current_time() + seconds
         with self._reader.pulse.waiting(what, until):
             await self._policies.sleep_until(until)
-
-
-def _page(
-    sequence: int, ask: Ask[Any], reading: Reading, progress: Progress[Any], asked_at: float
-) -> Page:
-    answered = reading.begun + reading.seconds
-    return Page(
-        sequence=sequence,
-        events=reading.decoded.events,
-        rejected=reading.decoded.rejected,
-        asked_from=ask.from_id,
-        body=reading.body,
-        position=progress.position,
-        ledger=progress.change,
-        history=progress.history,
-        trail=Trail(asked_at, reading.begun, answered, reading.decoded_at),
-    )
-
-
-def _fetched(
-    ask: Ask[Any],
-    reading: Reading,
-    progress: Progress[Any],
-    gaps: int,
-    trail: Trail | None,
-    sequence: int | None,
-) -> PageFetched:
-    events = reading.decoded.events
-    return PageFetched(
-        from_id=ask.from_id,
-        events=len(events),
-        rejected=len(reading.decoded.rejected),
-        seconds=reading.seconds,
-        cursor=progress.position.cursor,
-        at_head=progress.at_head,
-        reread=ask.reread,
-        gaps=gaps,
-        newest=epoch_of(max(event.created_at for event in events)) if events else None,
-        trail=trail,
-        sequence=sequence,
-    )
-
-
-def _set_aside(page: Page, trail: Trail, ask: Ask[Any], gaps: int) -> PageFetched:
-    """A page of which all that is known is the event that breaks it."""
-    return PageFetched(
-        from_id=page.asked_from,
-        events=0,
-        rejected=len(page.rejected),
-        seconds=trail.answered - trail.asked,
-        cursor=page.position.cursor,
-        at_head=False,
-        reread=ask.reread,
-        gaps=gaps,
-        newest=None,
-        trail=trail,
-        sequence=page.sequence,
-    )

@@ -10,8 +10,7 @@ What is asked, and from where:
   repeated, which proves that the feed is still the same one. That is from the cursor on a server
   that counts FromEventId in, and on one that does not, from the id before.
 - Behind: from cursor + 1, or from the cursor where that is left out. Nothing is asked for twice.
-- When a gap is due: from just before it, with at most a fifth of the requests. But at the head, one
-  that lies less than half a page below the cursor is looked at by the poll itself, for nothing.
+- When a gap is due: from just before it, see `core.looks`.
 
 The server is known to be inclusive when it repeats the cursor's event, and to be exclusive when
 it leaves that out but shows it to who asks from before it; the last proof counts. Where an answer
@@ -27,12 +26,9 @@ from scand.core.continuity import Finding, Inquiry, Verdict, inquire
 from scand.core.course import Ask, Position, Progress, Seen
 from scand.core.covered import FIRST, Covered, Span
 from scand.core.event import MAX_ID
-from scand.core.leap import Leap
 from scand.core.ledger import Gap, GapLedger, LedgerChange
+from scand.core.looks import Looks
 from scand.core.server import BUSY_SHARE, Server
-
-REREAD_SHARE = 0.25
-"""Re-reads per ordinary request: at most a fifth of all requests."""
 
 
 class Coverage:
@@ -62,11 +58,9 @@ class Coverage:
         self._answered = answered
         self._asked = Ask(position.cursor, limit)
         self._behind = False
-        self._floor = 0  # polls do not look at gaps below: it was tried, and left no room
-        self._reread_credit = 0.0
         self.empty = False
         self._passes = False
-        self._leap = Leap()
+        self._looks = Looks(self._covered, self._server)
 
     @property
     def cursor(self) -> int:
@@ -114,7 +108,7 @@ class Coverage:
 
         It takes along the gaps that are due `now` and near.
         """
-        self._reread_credit = min(self._reread_credit + REREAD_SHARE, 1.0)
+        self._looks.earn()
         near = self._near_gap(now)
         from_id = self.cursor + self._offset(prove=prove) if near is None else near
         from_id = min(max(from_id, 0), MAX_ID)
@@ -164,29 +158,25 @@ class Coverage:
 
     def reread(self, now: float) -> Ask[int] | None:
         """The question that looks at gaps, or beyond a jump: when it is due, and within budget."""
-        if self._reread_credit < 1 or (ask := self._beyond_leap(now) or self._at_gaps(now)) is None:
-            return None
-        self._reread_credit -= 1
-        self._asked = ask
+        if (ask := self._looks.due(now)) is not None:
+            self._asked = ask
         return ask
 
     def next_reread(self) -> float:
         """When `reread` has something to ask; infinity while its budget is spent."""
-        if self._reread_credit < 1:
-            return float("inf")
-        return min(self._leap.next_look, self.ledger.next_look())
+        return self._looks.next()
 
     def shrink(self) -> bool:
         """The answer was too large: ask for half as much. False when that is impossible."""
         if self._asked.near:  # for less, that is
-            self._floor = self.cursor
+            self._looks.leave_near()
             return True
-        self._reread_credit += self._asked.reread  # it has not had its answer yet
+        self._looks.owe(-self._asked.reread)  # it has not had its answer yet
         return self._server.halve(self._asked.limit)
 
     def owe(self, questions: int) -> None:
         """So many more were asked to look at gaps: the next looks wait until they are made up."""
-        self._reread_credit -= questions
+        self._looks.owe(questions)
 
     def go_round(self, last: int, now: float) -> tuple[LedgerChange, int]:
         """The event `last`, the next one, cannot be read: go on behind it, and look for it again.
@@ -199,8 +189,9 @@ class Coverage:
 
     def look_past(self, low: int, last: int, begun: float) -> LedgerChange:
         """A look at gaps from `low` on, begun at `begun`, has shown only that `last` is there."""
-        if 0 < self._leap.last <= low:
-            self._leap.looked([last], begun)
+        leap = self._looks.leap
+        if 0 < leap.last <= low:
+            leap.looked([last], begun)
         self.ledger.split(last)
         self.ledger.looked(low, min(last, self.cursor), begun)
         return self.ledger.take_change()
@@ -222,9 +213,10 @@ class Coverage:
         answer = Answer(ask, seen, covered, server)
         server.recover()
         self._learn(ask, answer)
-        fresh, news = answer.believable(self.max_id_jump, len(self._leap)), answer.news
+        leap = self._looks.leap
+        fresh, news = answer.believable(self.max_id_jump, len(leap)), answer.news
         server.largest = max(server.largest, answer.size)
-        self._note_leap(ask, answer, begun, moves=bool(fresh))
+        self._looks.note(ask, answer, begun, moves=bool(fresh))
         self.empty &= not answer.size
         if fresh:
             self.ledger.wake(fresh[-1][0])
@@ -237,11 +229,12 @@ class Coverage:
         self._passes &= not fresh
         moved = bool(fresh) or self._step_over(ask, answer, now)
         unclear = not moved and answer.is_unclear
-        hidden = answer.hides_next or self._leap.hides_more
+        hidden = answer.hides_next or leap.hides_more
         at_head = not (moved or hidden or unclear or ask.reread)
         if at_head:
             covered.head_at = begun
-        self._floor = self.cursor if unclear else self._floor
+        if unclear:
+            self._looks.leave_near()
         if not ask.reread:
             room = server.granted(ask.limit) * BUSY_SHARE if fresh else server.full(ask.limit)
             self._behind = moved and news >= room
@@ -261,34 +254,10 @@ class Coverage:
         return on - (not self.inclusive)
 
     def _near_gap(self, now: float) -> int | None:
-        """Where to ask from for a gap and the head: between them lies half a page at the most."""
+        """Where to ask from for a gap and the head, if that is to be one question."""
         if self._behind or not self._covered.anchored or self.inclusive is None:
             return None
-        # and one for who leaves out the first
-        room = self._server.granted(self._server.limit) // 2 - 1
-        low = self.ledger.due_near(self._floor, self.cursor, room, now)
-        return None if low is None else self._server.just_before(low)
-
-    def _at_gaps(self, now: float) -> Ask[int] | None:
-        if (span := self.ledger.due(now, self._server.limit)) is None:
-            return None
-        low, high = span
-        from_id = self._server.just_before(low)
-        return Ask(from_id, min(self._server.limit, high - from_id + 2), reread=True)
-
-    def _beyond_leap(self, now: float) -> Ask[int] | None:
-        if self._leap.next_look > now:
-            return None
-        return Ask(self._leap.last + bool(self.inclusive), self._server.limit, reread=True)
-
-    def _note_leap(self, ask: Ask[int], answer: Answer, begun: float, *, moves: bool) -> None:
-        if moves:
-            self._leap.settle()
-        elif not ask.reread:
-            proven = len(self._leap) >= self._server.full(ask.limit)
-            self._leap.polled(answer.above(self.cursor), full=answer.is_full and not proven)
-        elif 0 < self._leap.last <= ask.from_id:
-            self._leap.looked(answer.above(self._leap.last), begun)
+        return self._looks.near(now)
 
     def _repeats_cursor(self, ask: Ask[int]) -> bool:
         return self._covered.anchored and ask.from_id + (self.inclusive is False) <= self.cursor

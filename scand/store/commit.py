@@ -12,23 +12,21 @@ from operator import itemgetter, lt
 import msgspec
 
 from scand.core.continuity import Incident
-from scand.core.course import Position
 from scand.core.event import EventId, Reason, Rejected, ScanEvent
-from scand.core.ledger import Gap, LedgerChange, Settled
+from scand.core.ledger import LedgerChange, Settled
 from scand.core.parcel import Change, Key, ParcelState, changes, fold, join, merge
 from scand.core.traces import Traced
-from scand.ports import Checkpoint, PageResult, Receipt
+from scand.ports import PageResult, Receipt
 from scand.store.desk import Arrival
 from scand.store.filing import file_letters
-from scand.store.pruning import NEWEST, known_as_pruned
+from scand.store.place import write_position
+from scand.store.pruning import known_as_pruned
 from scand.store.rows import (
     EVENT_COLUMNS,
     EVENTS_AS_JSON,
     PARCEL_COLUMNS,
     PARCELS_AS_JSON,
-    SELECT_EVENTS,
     UPDATE_PARCELS,
-    event_from_row,
     parcel_row,
     read_events,
     read_parcels,
@@ -78,7 +76,7 @@ def commit(pages: Sequence[PageResult], key: Key, now: float) -> Transaction[Rec
         yield from _write_ledger(page.ledger)
         if page.incident is not None:
             yield from write_incident(page.incident, recorded_at)
-    yield from _write_position(pages)
+    yield from write_position(pages)
     return Receipt(
         applied=len(fresh),
         duplicates=len(events) - len(fresh) - len(conflicts),
@@ -238,41 +236,3 @@ def write_incident(incident: Incident, recorded_at: int) -> Transaction[None]:
         " (SELECT action, was, now, detail FROM audit ORDER BY id DESC LIMIT 1)",
         [*incident, recorded_at],
     )
-
-
-_MOVE = """UPDATE feed SET cursor = ?1, anchored = ?2, inclusive = ?3, high = ?4,
-    head_at = ?5, attempts = CASE WHEN cursor IS ?1 THEN attempts ELSE 0 END"""
-
-
-def _write_position(pages: Sequence[PageResult]) -> Transaction[None]:
-    history = sum(page.history for page in pages)
-    if history:
-        yield Statement("UPDATE feed SET missing_history = missing_history + ?", [history])
-    positions = [page.position for page in pages if page.position is not None]
-    if positions:
-        cursor, anchored, inclusive, high, head_at = positions[-1]
-        covered = max(cursor, high) if isinstance(cursor, int) else high
-        yield Statement(_MOVE, [cursor, anchored, inclusive, covered, head_at])
-
-
-def begin() -> Transaction[Checkpoint]:
-    """Count a generation, and say where the last commit left off."""
-    yield Statement("UPDATE feed SET attempts = attempts + 1")
-    (feed,) = yield Statement(_POSITION)
-    ((salt,),) = yield Statement(SELECT_SALT)
-    gaps = yield Statement("SELECT low, high, since FROM gaps ORDER BY low")
-    cursor, anchored, inclusive, high, head_at, attempts = feed
-    if cursor is None:
-        return Checkpoint(None, [], attempts, salt=salt)
-    newest = yield Statement(_NEWEST)
-    known = None if inclusive is None else bool(inclusive)
-    position = Position[EventId](cursor, bool(anchored), known, high, head_at)
-    events = [event_from_row(row) for row in newest]
-    return Checkpoint(position, [Gap(*row) for row in gaps], attempts, events, salt)
-
-
-SELECT_SALT = "SELECT salt FROM tracing"
-
-_POSITION = """SELECT cursor, anchored, inclusive, high, coalesce(head_at, -9e999), attempts
-    FROM feed"""  # -9e999 is minus infinity
-_NEWEST = f"{SELECT_EVENTS} WHERE event_id IN ({NEWEST}) ORDER BY event_id DESC"

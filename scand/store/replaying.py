@@ -12,9 +12,10 @@ from scand.core.event import Reason, Rejected, ScanEvent
 from scand.core.parcel import Key, fold
 from scand.core.review import Chosen, Item, Outcome, Review, Selection
 from scand.core.traces import Traced
-from scand.store.commit import DISPUTED, SELECT_SALT, deduplicate, write_fresh
+from scand.store.commit import DISPUTED, deduplicate, write_fresh
 from scand.store.desk import Desk, letters
 from scand.store.filing import supersede
+from scand.store.place import SELECT_SALT
 from scand.store.pruning import known_as_pruned
 from scand.store.selecting import matching
 from scand.store.transaction import Statement, Transaction, as_json

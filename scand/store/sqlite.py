@@ -25,10 +25,11 @@ from scand.core.event import EventId
 from scand.core.parcel import ORDERS, Key, Order
 from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, PageResult, Receipt
-from scand.store.commit import begin, commit
+from scand.store.commit import commit
 from scand.store.moving import Moved, move_cursor, rewind
 from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.place import begin
 from scand.store.pruning import prune_events
 from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run

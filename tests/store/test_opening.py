@@ -19,9 +19,9 @@ import scand
 from scand.core.errors import StoreError
 from scand.ports import Checkpoint
 from scand.store import opening
-from scand.store.commit import begin
 from scand.store.lock import beside, holder, instance_lock
 from scand.store.opening import APPLICATION_ID, CACHED_STATEMENTS, connect, migrations, prepare
+from scand.store.place import begin
 from scand.store.reading import open_reader
 from scand.store.sqlite import open_store
 from scand.store.transaction import run

@@ -16,8 +16,9 @@ from scand.core.event import ScanEvent
 from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
 from scand.ports import PageResult
-from scand.store.commit import begin, commit
+from scand.store.commit import commit
 from scand.store.opening import Identity, prepare
+from scand.store.place import begin
 from scand.store.reading import open_reader
 from scand.store.rows import SELECT_EVENTS, event_from_row
 from scand.store.transaction import Transaction, _drive, run

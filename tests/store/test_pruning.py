@@ -17,8 +17,9 @@ from scand.core.event import MAX_ID
 from scand.core.parcel import ORDERS, Milestone, Order
 from scand.ports import PageResult, Receipt
 from scand.store.accounts import pruned_events
-from scand.store.commit import begin, commit
+from scand.store.commit import commit
 from scand.store.opening import Identity, connect, prepare
+from scand.store.place import begin
 from scand.store.pruning import merge, prune_events
 from scand.store.reading import open_reader
 from scand.store.transaction import run

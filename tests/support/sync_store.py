@@ -14,9 +14,10 @@ from scand.core.parcel import ORDERS, Key, Order
 from scand.core.review import Chosen, Item, Review, Selection
 from scand.ports import Checkpoint, Clock, PageResult, Receipt
 from scand.runtime.clock import WallClock
-from scand.store.commit import begin, commit
+from scand.store.commit import commit
 from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
+from scand.store.place import begin
 from scand.store.pruning import prune_events
 from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run

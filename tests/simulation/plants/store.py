@@ -15,7 +15,7 @@ def cursor_ahead_of_commit() -> AbstractContextManager[None]:
     real = commit.commit
 
     def hasty(pages: Any, key: Any, now: float) -> Any:
-        yield from commit._write_position(pages)
+        yield from commit.write_position(pages)
         yield transaction.Statement("COMMIT")
         yield transaction.Statement("BEGIN IMMEDIATE")
         return (yield from real(pages, key, now))
