@@ -15,6 +15,7 @@ from scand.ports import Checkpoint, Clock, PageResult, Receipt
 from scand.store import commit as transactions
 from scand.store import moving, replaying, transaction
 from scand.store.old_letters import prune_dead_letters
+from scand.store.place import begin
 from scand.store.pruning import prune_events
 from scand.store.transaction import Transaction
 from scand.store.trouble import explained
@@ -121,7 +122,7 @@ class SimulatedStore:
 
     async def begin(self) -> Checkpoint:
         """Count a generation, and say where to go on from."""
-        return await self._run(transactions.begin())
+        return await self._run(begin())
 
     async def commit(self, pages: Sequence[PageResult]) -> Receipt:
         """Make pages durable, all of them or none; the outcome may get lost on its way back."""
