@@ -39,13 +39,7 @@ from scand.live import Live
 from scand.ports import Clock, Observer
 from scand.records import Lifecycle
 from scand.runtime.clock import SteadyClock
-from scand.runtime.components import (
-    build_coverage,
-    build_reader,
-    following,
-    retune,
-    rules,
-)
+from scand.runtime.components import build_coverage, build_reader, following, retune, rules
 from scand.runtime.doors import Service
 from scand.runtime.groups import ungrouped
 from scand.runtime.notify import Notifier

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scand.ports import (
-    Outcome,
-    Request,
-)
+from scand.ports import Outcome, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx
 
     from scand.feed.http import HttpFeed
-
-    OpenFeed = Callable[..., HttpFeed]
 
 REQUEST = Request(from_id=83269, limit=100)
 PAGE = b'{"ScanEvents": []}'

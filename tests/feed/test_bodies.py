@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scand.ports import (
-    Answered,
-    Failed,
-    TooLarge,
-)
+from scand.ports import Answered, Failed, TooLarge
 from tests.feed.asking import CAP, PAGE, ask, pooled
 
 if TYPE_CHECKING:

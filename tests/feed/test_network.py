@@ -9,13 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from scand.feed.http import HttpFeed, open_client
-from scand.ports import (
-    Answered,
-    Failed,
-    Outcome,
-    Refused,
-    Throttled,
-)
+from scand.ports import Answered, Failed, Outcome, Refused, Throttled
 from tests.feed.asking import CAP, HANDSHAKE, PAGE, REQUEST, SHORT, ask, pooled
 
 if TYPE_CHECKING:
