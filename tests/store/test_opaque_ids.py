@@ -3,7 +3,7 @@
 import random
 import sqlite3
 import uuid
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,17 +30,10 @@ from scand.store.transaction import run
 from scand.store.verify import verify
 from tests.store.pages import at, expected_parcels, rows
 from tests.support.scans import body_of, scan
-from tests.support.sync_store import open_sync_store
 
 KEY = ORDERS["created_at"]
 OPAQUE = Decoder(id_kind="opaque")
 FEED = Identity("carrier", "opaque", "created_at", "https://carrier.test/v1/scans")
-
-
-@asynccontextmanager
-async def _open_sync(path: Path, order: Any) -> Any:
-    with open_sync_store(path, order) as store:
-        yield store
 
 
 @pytest.fixture
@@ -48,12 +41,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "scand.db"
     prepare(path, FEED)
     return path
-
-
-@pytest.fixture(params=[open_store, _open_sync], ids=["aiosqlite", "sync"])
-def opens(request: pytest.FixtureRequest, path: Path) -> Any:
-    """What opens the store at `path`, in production and in simulation."""
-    return partial(request.param, path, "created_at")
 
 
 def page(*scans: dict[str, Any], asked_from: str = "", **fields: Any) -> PageResult:
@@ -87,7 +74,7 @@ async def test_what_was_committed_is_there_again(opens: Any) -> None:
         scan("7.0", 2, CreatedDateTimeUtc=at(1)),
     ]
     result = page(*scans)
-    async with opens() as store:
+    async with opens("created_at") as store:
         assert (await store.begin()).position is None
         receipt = await store.commit([result])
         checkpoint = await store.begin()
@@ -102,7 +89,7 @@ async def test_the_fold_goes_by_time(opens: Any, path: Path) -> None:
         scan("b", 1, CreatedDateTimeUtc=at(9)),
         scan("c", 1, "PICKUP", CreatedDateTimeUtc=at(5)),
     ]
-    async with opens() as store:
+    async with opens("created_at") as store:
         await store.commit([page(*first)])
         await store.commit([page(scan("a", 1, "PICKUP", CreatedDateTimeUtc=at(2)))])
     with open_reader(path) as reader:
@@ -118,7 +105,7 @@ async def test_the_fold_goes_by_time(opens: Any, path: Path) -> None:
 async def test_duplicates_count_once(opens: Any, path: Path) -> None:
     """Within a page, at the seam of two pages of one commit, and in a later one."""
     one, two, three = (scan(each) for each in ("x", "m", "a"))
-    async with opens() as store:
+    async with opens("created_at") as store:
         receipt = await store.commit([page(one, two, one), page(two, three)])
         assert (receipt.applied, receipt.duplicates) == (3, 2)
         receipt = await store.commit([page(three, one)])
@@ -128,7 +115,7 @@ async def test_duplicates_count_once(opens: Any, path: Path) -> None:
 
 async def test_two_contents_under_one_id(opens: Any, path: Path) -> None:
     """The first committed wins, the other is a dead letter with its bytes."""
-    async with opens() as store:
+    async with opens("created_at") as store:
         await store.commit([page(scan("x", 1))])
         receipt = await store.commit([page(scan("x", 2))])
     assert (receipt.applied, receipt.conflicts, receipt.dead_letters) == (0, 1, 1)
@@ -141,7 +128,7 @@ async def test_two_contents_under_one_id(opens: Any, path: Path) -> None:
 
 async def test_a_dead_letter_lives_as_others_do(opens: Any, path: Path) -> None:
     """It is closed when its event comes well, whatever the order of the ids around it."""
-    async with opens() as store:
+    async with opens("created_at") as store:
         await store.commit([page(scan("m", ParcelId="?"), scan("b", ParcelId="?"), asked_from="z")])
         assert rows(path, "SELECT asked_from FROM dead_letters") == [("z",), ("z",)]
         receipt = await store.commit([page(scan("a"), scan("m"), scan("x"))])
@@ -156,7 +143,7 @@ async def test_a_dead_letter_lives_as_others_do(opens: Any, path: Path) -> None:
 async def test_an_incident_is_told(opens: Any, path: Path) -> None:
     """The audit names the cursor that is gone."""
     incident = Incident("reset", "b", "", "gone; continue")
-    async with opens() as store:
+    async with opens("created_at") as store:
         await store.commit([page(scan("b"))])
         start = Position("", anchored=False, inclusive=True)
         await store.commit([page(position=start, incident=incident)])
@@ -196,7 +183,7 @@ async def test_any_order_of_pages_gives_the_same_parcels(opens: Any, path: Path,
         )
         for each in ids
     ]
-    async with opens() as store:
+    async with opens("created_at") as store:
         for _ in range(30):
             pages = [page(*dice.sample(scans, dice.randrange(1, 30))) for _ in range(3)]
             await store.commit(pages)
