@@ -72,7 +72,7 @@ class Feed(Section):
     limit: Reloadable[Annotated[Whole, Field(ge=1, le=100_000)]] = 100
     poll_interval: Reloadable[PositiveDuration] = 2.0
     timeout: Reloadable[PositiveDuration] = 30.0
-    max_body: Reloadable[Annotated[Size, Field(ge=1 << 10)]] = 32 << 20
+    max_body: Reloadable[Annotated[Size, Field(ge=1 << 10, le=1 << 30)]] = 32 << 20
     token_file: Reloadable[SecretPath | None] = None
     id_kind: Annotated[IdKind, IDENTITY] = "integer"
     order: Annotated[Order, IDENTITY] = "event_id"

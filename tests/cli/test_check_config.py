@@ -103,6 +103,7 @@ def test_addresses_that_cannot_be_used(check: Any, url: str) -> None:
         (GOOD + "start_from = true\n", "feed.start_from"),
         (GOOD + 'late_window = "5 minutes"\n', "feed.late_window"),
         (GOOD + 'max_body = "1MB"\n', "feed.max_body"),
+        (GOOD + 'max_body = "2GiB"\n', "feed.max_body"),
         (GOOD + 'from = "both"\n', "feed.from"),
         (GOOD + 'from_id = "auto"\n', "feed.from_id"),
         (GOOD + '[store]\npath = ""\n', "store.path"),
