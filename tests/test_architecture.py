@@ -189,15 +189,15 @@ def test_actors_know_no_backend() -> None:
     expect_none(offenders, "actors know no backend and no whole configuration")
 
 
-def test_only_the_daemon_wires() -> None:
-    """Store and feed are brought together in one file."""
+def test_store_and_feed_meet_once() -> None:
+    """Store and feed are brought together in one file, for the daemon to wire."""
     files: dict[str, set[str]] = {}
     for each in IMPORTS:
         files.setdefault(each.file, set()).update(
             wired for wired in WIRED if each.name == wired or each.name.startswith(f"{wired}.")
         )
     both = {file for file, ends in files.items() if len(ends) == len(WIRED)}
-    assert both <= {"runtime/daemon.py"}, f"only runtime/daemon.py wires, not {sorted(both)}"
+    assert both <= {"runtime/parts.py"}, f"they meet in runtime/parts.py, not {sorted(both)}"
 
 
 @pytest.mark.parametrize(
