@@ -1,14 +1,13 @@
 """A backup: a copy of a store, proven to be whole and to be what its journal says."""
 
-import os
 import sqlite3
 from pathlib import Path
 
-from scand.core.errors import BackupError, StoreError
+from scand.core.errors import BackupError
 from scand.store.copying import replacing
-from scand.store.lock import beside, holder, require_regular
 from scand.store.reading import Reader, open_reader
 from scand.store.readonly import at_rest
+from scand.store.target import require_free
 from scand.store.trouble import explain
 from scand.store.verify import Verification, verify
 
@@ -19,25 +18,10 @@ def back_up(path: Path, target: Path, *, force: bool = False) -> Verification:
     Raises StoreError where that may not be, BackupError where it went wrong; `target` is as it was.
     """
     with open_reader(path) as reader:
-        _require_free(path, target, force=force)
+        require_free(target, path, force=force)
         with replacing(target) as partial:
             reader.copy_to(partial)
             return _proven(path, partial)
-
-
-def _require_free(path: Path, target: Path, *, force: bool) -> None:
-    require_regular(target)
-    if not os.path.lexists(target):
-        return
-    if target.exists() and target.samefile(path):
-        raise StoreError(f"{target} is the store itself", "name another file")
-    if holder(target) is not None:
-        raise StoreError(f"{target} is the store of a scand that runs", "name another file")
-    if not force:
-        raise StoreError(f"{target} exists", "name another file, or say --force to replace it")
-    log = beside(target, "-wal")
-    if log.exists() and log.stat().st_size:
-        raise StoreError(f"{target} is in use: {log} belongs to it", "name another file")
 
 
 def _proven(path: Path, partial: Path) -> Verification:
