@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from scand.core.errors import BackupError, StoreBlockedError
+from scand.store.access import NO_ROOM
 from scand.store.partial import private_file
 from scand.store.trouble import explain
 
@@ -44,13 +45,12 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        blocked = error.errno in _NO_ROOM
+        blocked = error.errno in NO_ROOM
         hint = "make room, and try again" if blocked else _HINTS.get(error.errno or 0, _ANOTHER)
         kind = StoreBlockedError if blocked else BackupError
         raise kind(f"{target} cannot be written: {error.strerror}", hint) from None
 
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _ANOTHER = "name another file"
 _HINTS = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "make its folder, or name a file in another"),

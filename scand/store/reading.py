@@ -20,7 +20,7 @@ from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.accounts import completeness
 from scand.store.copying import copy
 from scand.store.letters import DeadLetters
-from scand.store.lock import require_regular
+from scand.store.lock import absent, require_regular
 from scand.store.opening import (
     SELECT_IDENTITY,
     Identity,
@@ -206,8 +206,7 @@ def open_reader(path: Path) -> Iterator[Reader]:
     try:
         path.stat()
     except FileNotFoundError:
-        message, hint = f"{path}: no such file", "no scand has run with this store.path yet"
-        raise StoreError(message, hint) from None
+        raise absent(path) from None
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", "check store.path and its owner") from None
     try:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scand.core.errors import RolledBackError, StoreBlockedError, StoreError
+from scand.store.access import READ, WRITE, refusal
+from scand.store.lock import beside
 
 
 class _Trouble(NamedTuple):
@@ -55,14 +57,28 @@ _TROUBLES = {
     sqlite3.SQLITE_NOMEM: _Trouble(" needs more memory than there is", "make room", passes=True),
 }
 _PASS_WHILE_RUNNING = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_USES = {sqlite3.SQLITE_CANTOPEN: READ, sqlite3.SQLITE_READONLY: WRITE}
+"""What a file was wanted for."""
+
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
     """An SQLite error while opening or reading."""
-    trouble = _TROUBLES.get(_code(path, error), _Trouble(f": {error}", _KEEP_IT))
+    code = _code(path, error)
+    if denied := _denied(path, code):
+        return denied
+    trouble = _TROUBLES.get(code, _Trouble(f": {error}", _KEEP_IT))
     kind = StoreBlockedError if trouble.passes else StoreError
     return kind(f"{path}{trouble.said}", trouble.hint)
+
+
+def _denied(path: Path, code: int) -> StoreError | None:
+    """The file that may not be used, where that is the reason."""
+    if code not in _USES:
+        return None
+    files = (beside(path, suffix) for suffix in ("", "-wal", "-shm"))
+    return next((said for file in files if (said := refusal(file, _USES[code]))), None)
 
 
 @contextmanager
