@@ -23,8 +23,13 @@ def backup(
     """
     done = back_up(load(locate(config)).store.path, file, force=force)
     counted = f"{done.parcels} parcels, {done.events} events, {_size(file)}"
-    typer.echo(f"{printable(str(file))}: {counted}; verified")
-    typer.echo(f"sha256 of the parcels {done.digest}")
+    proof = "verified" if done.digest else _OLDER.format(done.schema)
+    typer.echo(f"{printable(str(file))}: {counted}; {proof}")
+    if done.digest:
+        typer.echo(f"sha256 of the parcels {done.digest}")
+
+
+_OLDER = "sound, and not verified: schema {} is from before a migration"
 
 
 def _size(file: Path) -> str:

@@ -63,6 +63,10 @@ class Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def schema(self) -> int:
+        """Which migration was this store's last."""
+        return self._one("PRAGMA user_version")
+
     def key(self) -> Key:
         """The order in which this store folds."""
         ((order,),) = self._rows('SELECT "order" FROM feed')
@@ -200,8 +204,11 @@ def journaled(row: tuple[Any, ...]) -> Journaled:
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[Reader]:
-    """Open a store for reading. Raises StoreError, also for what happens while it is read."""
+def open_reader(path: Path, *, older: bool = False) -> Iterator[Reader]:
+    """Open a store for reading. Raises StoreError, also for what happens while it is read.
+
+    One of an `older` schema, which most questions do not fit, is opened where that is asked for.
+    """
     require_regular(path)
     try:
         path.stat()
@@ -211,15 +218,15 @@ def open_reader(path: Path) -> Iterator[Reader]:
         raise StoreError(f"{path}: {error.strerror}", "check store.path and its owner") from None
     try:
         with read_only(path) as connection:
-            _check_readable(connection, path)
+            _check_readable(connection, path, older=older)
             yield Reader(connection)
     except sqlite3.Error as error:
         raise explain(path, error) from None
 
 
-def _check_readable(connection: sqlite3.Connection, path: Path) -> None:
+def _check_readable(connection: sqlite3.Connection, path: Path, *, older: bool) -> None:
     version, newest = check(connection, path), len(migrations())
-    if version < newest:
+    if version < newest and not (older and version):
         raise StoreError(
             f"{path} has schema {version}; this scand reads schema {newest}",
             "start the daemon once: it brings the store up to date",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scand.store.opening import migrations
 from tests.store.pages import many
 from tests.support.commands import Call, Shop
 
@@ -66,3 +67,14 @@ def test_its_own_log(shop: Shop, call: Call) -> None:
         assert done.status == 2
         assert f"belongs to the store {shop.store}" in done.err
     assert "20 events" in call("verify", *shop.options).out
+
+
+def test_before_a_migration(shop: Shop, call: Call, tmp_path: Path) -> None:
+    """A store of an older schema is copied, and told to be proven less."""
+    shop.keep(*many(1, 20))
+    shop.tamper(f"PRAGMA user_version = {len(migrations()) - 1}")
+    done = call("backup", tmp_path / "copy", *shop.options)
+    assert (done.status, done.err) == (0, "")
+    assert "20 events" in done.out
+    assert f"schema {len(migrations()) - 1} is from before a migration" in done.out
+    assert "not verified" in done.out
