@@ -2,10 +2,12 @@
 
 | | at the start | while running |
 | --- | --- | --- |
-| the disk is full, another program holds the lock, the disk fails | exit status 1 | a pause |
+| the disk is full, another program holds the lock, the disk fails | a pause | a pause |
 | the file may not be written, or not be opened | exit status 2 | a pause |
 | damaged, not a database | exit status 2 | exit status 2 |
 | anything else | exit status 2 | a crash of ingest: it may be our mistake |
+
+Commands other than the daemon do not pause: they end with exit status 1.
 """
 
 import os
