@@ -16,10 +16,10 @@ def instance_lock(path: Path) -> Iterator[None]:
     """Hold the right to write the store at `path`. Raises StoreError if another process does."""
     require_regular(path)
     lock_path = beside(path, ".lock")
-    with _usable(lock_path):
+    with usable(lock_path):
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        with _usable(lock_path):
+        with usable(lock_path):
             _claim(path, descriptor)
         _require_own_log(path)
         with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
@@ -41,7 +41,8 @@ def _claim(path: Path, lock: int) -> None:
 
 
 @contextmanager
-def _usable(path: Path) -> Iterator[None]:
+def usable(path: Path) -> Iterator[None]:
+    """Around what is done with a file of a store: say what the system has against it."""
     try:
         yield
     except OSError as error:
@@ -73,7 +74,7 @@ def _gone(path: Path) -> StoreError:
     )
 
 
-_WRITE_VERSION = 18
+WRITE_VERSION = 18
 """The byte of a database's header that says whether it has a write-ahead log: 2, else 1."""
 
 
@@ -86,9 +87,9 @@ def _require_own_log(path: Path) -> None:
     if not _size(log) or _size(path) is None:
         return
     own = beside(path, "")
-    with _usable(own), own.open("rb") as database:
-        header = database.read(_WRITE_VERSION + 1)
-    if header[_WRITE_VERSION:] == b"\x01":
+    with usable(own), own.open("rb") as database:
+        header = database.read(WRITE_VERSION + 1)
+    if header[WRITE_VERSION:] == b"\x01":
         raise StoreError(
             f"{path} is a backup, and {log} belongs to the store that was here before",
             f"remove {log} and {beside(path, '-shm')}: to restore a backup is to go back to it",

@@ -68,8 +68,8 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
     """An SQLite error while opening or reading."""
     code = _code(path, error)
-    if denied := _denied(path, code):
-        return denied
+    if found := _denied(path, code) or _log_lost(path, code):
+        return found
     trouble = _TROUBLES.get(code, _Trouble(f": {error}", _KEEP_IT))
     kind = StoreBlockedError if trouble.passes else StoreError
     return kind(f"{path}{trouble.said}", trouble.hint)
@@ -81,6 +81,19 @@ def _denied(path: Path, code: int) -> StoreError | None:
         return None
     files = (beside(path, suffix) for suffix in ("", "-wal", "-shm"))
     return next((said for file in files if (said := refusal(file, _USES[code]))), None)
+
+
+def _log_lost(path: Path, code: int) -> StoreError | None:
+    """A log that was deleted under a daemon: its index is there, and leads nowhere."""
+    log, index = beside(path, "-wal"), beside(path, "-shm")
+    if code != sqlite3.SQLITE_IOERR or not index.exists():
+        return None
+    if log.exists() and log.stat().st_size:  # a reader makes an empty one
+        return None
+    return StoreError(
+        f"{log} was deleted while a scand was running",
+        "stop that one, and start it again: at its end it saves what was in there",
+    )
 
 
 @contextmanager
