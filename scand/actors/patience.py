@@ -37,18 +37,28 @@ class PatientStore:
         return await self._persist(partial(self._store.commit, pages))
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        blocked_at = trio.current_time()
-        while True:
-            try:
-                with self._pulse.working():
-                    result = await attempt()
-            except StoreBlockedError as error:
-                wait = self._backoff.next()
-                self._observer(StoreBlocked(f"{error}; {error.hint}", wait, self._backoff.attempt))
-                with self._pulse.waiting("the store", trio.current_time() + wait):
-                    await trio.sleep(wait)
-            else:
-                if self._backoff.attempt:
-                    self._observer(StoreFreed(trio.current_time() - blocked_at))
-                    self._backoff.reset()
-                return result
+        return await persist(attempt, self._backoff, self._observer, self._pulse)
+
+
+async def persist(
+    attempt: Callable[[], Awaitable[T]],
+    backoff: Backoff,
+    observer: Observer,
+    pulse: Pulse = UNWATCHED,
+) -> T:
+    """Try until nothing prevents it that may be over by itself."""
+    blocked_at = trio.current_time()
+    while True:
+        try:
+            with pulse.working():
+                result = await attempt()
+        except StoreBlockedError as error:
+            wait = backoff.next()
+            observer(StoreBlocked(f"{error}; {error.hint}", wait, backoff.attempt))
+            with pulse.waiting("the store", trio.current_time() + wait):
+                await trio.sleep(wait)
+        else:
+            if backoff.attempt:
+                observer(StoreFreed(trio.current_time() - blocked_at))
+                backoff.reset()
+            return result

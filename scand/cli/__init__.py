@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from scand import __version__
-from scand.core.errors import OperatorError, ScandError
+from scand.cli.text import printable
+from scand.core.errors import ConfigurationError, OperatorError, ScandError
 
 COMMANDS = (
     "demo",
@@ -87,12 +88,18 @@ def main() -> None:
         try:
             app()
         except ScandError as error:
-            typer.echo(f"scand: {error}", err=True)
-            if isinstance(error, OperatorError) and error.hint:
-                typer.echo(f"  hint: {error.hint}", err=True)
+            _tell(error)
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
             sys.exit(130)  # as a shell says it
         except OSError as error:  # of our output, as a full disk; typer ends well for a closed pipe
             typer.echo(f"scand: {error}", err=True)
             sys.exit(1)
+
+
+def _tell(error: ScandError) -> None:
+    """Say what is wrong. It may name a file, and a name may hold what steers a terminal."""
+    lines = str(error).split("\n") if isinstance(error, ConfigurationError) else [str(error)]
+    typer.echo("scand: " + "\n".join(map(printable, lines)), err=True)
+    if isinstance(error, OperatorError) and error.hint:
+        typer.echo(f"  hint: {printable(error.hint)}", err=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from scand.cli.options import ConfigOption
+from scand.cli.text import printable
 from scand.config import load, locate
 from scand.store.backup import back_up
 
@@ -21,8 +22,14 @@ def backup(
     To restore it, stop scand, remove the -wal and -shm files of the store, and put FILE there.
     """
     done = back_up(load(locate(config)).store.path, file, force=force)
-    typer.echo(f"{file}: {done.parcels} parcels, {done.events} events, {_size(file)}; verified")
-    typer.echo(f"sha256 of the parcels {done.digest}")
+    counted = f"{done.parcels} parcels, {done.events} events, {_size(file)}"
+    proof = "verified" if done.digest else _OLDER.format(done.schema)
+    typer.echo(f"{printable(str(file))}: {counted}; {proof}")
+    if done.digest:
+        typer.echo(f"sha256 of the parcels {done.digest}")
+
+
+_OLDER = "sound, and not verified: schema {} is from before a migration"
 
 
 def _size(file: Path) -> str:

@@ -6,7 +6,8 @@
     │   ├── FeedHaltedError       the feed is not what it was or should be; a policy says to halt
     │   ├── BackupError           a copy of the store could not be made, or proven
     │   └── StoreError            the database file: absent, foreign, newer, in use, unwritable
-    │       └── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
+    │       ├── StoreBlockedError    for now: the disk is full, or fails; it may be over any time
+    │       └── StaleStoreError      for this process: a new one opens it as it is now
     ├── RolledBackError      ours: a transaction failed, and left no trace
     └── IngestFailedError    ours: the pipeline was restarted too often
 
@@ -56,6 +57,12 @@ class StoreError(OperatorError):
 
 class StoreBlockedError(StoreError):
     """The database cannot be used now; the same may succeed later."""
+
+    exit_status = 1
+
+
+class StaleStoreError(StoreError):
+    """The database cannot be used by this process any more; the next one can."""
 
     exit_status = 1
 

@@ -46,6 +46,7 @@ from scand.runtime.notify import Notifier
 from scand.runtime.parts import Parts, open_parts
 from scand.runtime.reloading import Reloader
 from scand.runtime.signals import watch_signals
+from scand.runtime.starting import PatientStart
 from scand.runtime.stopping import limit_drain, until_set
 from scand.runtime.supervisor import Child, supervise
 
@@ -89,7 +90,10 @@ async def run_daemon(
         async with trio.open_nursery() as nursery:
             await nursery.start(watch_signals, stopping, nursery.cancel_scope, reloader.ask)
             systemd = Notifier.of(os.environ)
-            async with open_parts(settings, clock, observer, stopping, systemd, reloader) as parts:
+            backoff = Backoff(*STORE_BACKOFF, Random())  # noqa: S311 - jitter
+            start = PatientStart(systemd, backoff, observer, stopping, nursery.cancel_scope)
+            told = systemd, reloader, start
+            async with open_parts(settings, clock, observer, stopping, *told) as parts:
                 await run_tree(replace(parts, until_caught_up=until_caught_up))
             nursery.cancel_scope.cancel()
 

@@ -21,7 +21,8 @@ from scand.runtime.generations import Generations
 from scand.runtime.heartbeat import Heartbeat
 from scand.runtime.notify import Notifier
 from scand.runtime.reloading import Reloader
-from scand.runtime.systemd import Ending, extending, stand_by, tell_reload
+from scand.runtime.starting import Start, at_once
+from scand.runtime.systemd import Ending, stand_by, tell_reload
 from scand.runtime.watchdog import Vitals
 from scand.store.figures import Figures, read_figures
 from scand.store.lock import instance_lock
@@ -64,6 +65,7 @@ async def open_parts(
     stopping: trio.Event,
     systemd: Notifier | None = None,
     reloader: Reloader | None = None,
+    start: Start = at_once,
 ) -> AsyncIterator[Parts]:
     """The real feed, store and admin server, as configured; `systemd` is told how it goes."""
     config, systemd = settings.now, systemd or Notifier()
@@ -76,8 +78,8 @@ async def open_parts(
         return read_figures(path, settings.now.feed.late_window)
 
     with instance_lock(path):
-        opening = partial(trio.to_thread.run_sync, prepare, path, build_identity(config))
-        for record in told_of(await extending(systemd, f"opening {path}", opening), config):
+        make_ready = partial(prepare, path, build_identity(config))
+        for record in told_of(await start(make_ready), config):
             observer(record)
         async with (
             open_traces(settings, clock, fan_out(board, metrics, observer, reloads)) as tracing,

@@ -18,7 +18,7 @@ AFTER_DRAIN = 15.0
 """Seconds that a stop may take beside the drain: a commit under way, and closing the store."""
 
 EXTENSION = 30.0
-"""Seconds by which a long start asks for more time; it asks three times as often."""
+"""Seconds by which a long start asks for more time; it asks whenever it says how it is."""
 
 T = TypeVar("T")
 
@@ -73,7 +73,9 @@ async def _tell_stop(systemd: Notifier, ending: Ending) -> None:
     systemd.stopping("draining: what was fetched is committed", ending.drain() + AFTER_DRAIN)
 
 
-async def extending(systemd: Notifier, status: str, start: Callable[[], Awaitable[T]]) -> T:
+async def extending(
+    systemd: Notifier, status: Callable[[], str], start: Callable[[], Awaitable[T]]
+) -> T:
     """Run a part of the start, for which systemd is asked for as much time as it takes."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_extend, systemd, status)
@@ -82,7 +84,7 @@ async def extending(systemd: Notifier, status: str, start: Callable[[], Awaitabl
     return result
 
 
-async def _extend(systemd: Notifier, status: str) -> None:
+async def _extend(systemd: Notifier, status: Callable[[], str]) -> None:
     while True:
-        systemd.extend(status, EXTENSION)
-        await trio.sleep(EXTENSION / 3)
+        systemd.extend(status(), EXTENSION)
+        await trio.sleep(STATUS_EVERY)

@@ -4,10 +4,11 @@ The copy is made from a snapshot, so that it need not begin again when somebody 
 a database in WAL mode is in nobody's way. Meanwhile the write-ahead log grows, and no longer.
 
 A copy is one file: what the log holds is in it, and its header says that no log belongs to it (see
-`lock.instance_lock`). It is written beside its place and takes it when it is whole and durable.
+`lock.instance_lock`). It is written in a folder beside its place (see `partial`) and takes it when
+it is whole and durable.
 """
 
-import fcntl
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from scand.core.errors import BackupError, StoreBlockedError
+from scand.store.access import NO_ROOM
+from scand.store.partial import private_file
 from scand.store.trouble import explain
 
 PAGES = 2_048
@@ -25,39 +28,37 @@ PAGES = 2_048
 def replacing(target: Path) -> Iterator[Path]:
     """A file to write, for its owner only; at the end of the block it becomes `target`.
 
-    Raises BackupError where that cannot be; then nothing is left of it.
+    Raises BackupError where that cannot be, StoreBlockedError where there is no room for it; then
+    nothing is left of it.
     """
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        with closing(_Claim(partial)):
-            try:
-                yield partial
-                _sync(partial)
-                os.replace(partial, target)  # noqa: PTH105 - as it says
-            finally:
-                partial.unlink(missing_ok=True)
+    with writing(target):
+        with private_file(target) as partial:
+            yield partial
+            _sync(partial)
+            os.replace(partial, target)  # noqa: PTH105 - as it says
         _sync(target.parent)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Around what is done to have `target` written: say what the system has against it."""
+    try:
+        yield
     except OSError as error:
-        raise BackupError(
-            f"{target} cannot be written: {error.strerror}", "name a file in a folder with room"
-        ) from None
+        blocked = error.errno in NO_ROOM
+        hint = "make room, and try again" if blocked else _HINTS.get(error.errno or 0, _ANOTHER)
+        kind = StoreBlockedError if blocked else BackupError
+        raise kind(f"{target} cannot be written: {error.strerror}", hint) from None
 
 
-class _Claim:
-    """The right to write a file, which is empty then; two copies to one place would mix."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.fchmod(self._descriptor, 0o600)
-            os.ftruncate(self._descriptor, 0)
-        except BlockingIOError:
-            self.close()
-            raise BackupError(f"{path} is being written", "wait for that backup to end") from None
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+_ANOTHER = "name another file"
+_HINTS = {
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "make its folder, or name a file in another"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), "name a file in a folder that you may write"
+    ),
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
 
 
 def copy(source: sqlite3.Connection, target: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scand.core.errors import StoreError
+from scand.core.errors import StoreBlockedError, StoreError
+from scand.store.access import NO_ROOM, WRITE, refusal
 
 
 @contextmanager
@@ -15,21 +16,11 @@ def instance_lock(path: Path) -> Iterator[None]:
     """Hold the right to write the store at `path`. Raises StoreError if another process does."""
     require_regular(path)
     lock_path = beside(path, ".lock")
-    try:
+    with usable(lock_path):
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(
-            f"{lock_path}: {error.strerror}",
-            f"store.path must lie in a directory that exists and that uid {os.getuid()} may write",
-        ) from None
     try:
-        if not _lock(descriptor):
-            said = os.pread(descriptor, _PID, 0).decode("ascii", "replace").strip()
-            raise StoreError(
-                f"{path} is in use by another scand (pid {said or 'unknown'})",
-                "stop that one, or give this one a store.path of its own",
-            )
-        _require_not_emptied(path, descriptor)
+        with usable(lock_path):
+            _claim(path, descriptor)
         _require_own_log(path)
         with suppress(OSError):  # a full disk has no room for a pid, but the lock holds
             os.pwrite(descriptor, f"{os.getpid()}\n".ljust(_PID).encode("ascii"), 0)
@@ -38,22 +29,52 @@ def instance_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _claim(path: Path, lock: int) -> None:
+    if not _lock(lock):
+        said = os.pread(lock, _PID, 0).decode("ascii", "replace").strip()
+        raise StoreError(
+            f"{path} is in use by another scand (pid {said or 'unknown'})",
+            "stop that one, or give this one a store.path of its own",
+        )
+    if not _size(path) and _says_set_up(lock):
+        raise _gone(path)
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Around what is done with a file of a store: say what the system has against it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise StoreBlockedError(f"{path}: {error.strerror}", _MAKE_ROOM) from None
+        hint = _FOLDER.format(os.geteuid())
+        unusable = StoreError(f"{path}: {error.strerror}", hint)
+        raise refusal(path, WRITE) or unusable from None
+
+
+_MAKE_ROOM = "make room, and try again"
+_FOLDER = "store.path must lie in a directory that exists and that uid {} may write"
+
 _PID = 20
 """Bytes of the lock file that hold a pid; behind them it says so once the store was set up."""
 
 _SET_UP = b"a store was set up here\n"
 
 
-def _require_not_emptied(path: Path, lock: int) -> None:
+def _says_set_up(lock: int) -> bool:
+    return os.pread(lock, len(_SET_UP), _PID) == _SET_UP
+
+
+def _gone(path: Path) -> StoreError:
     """What is not there, or empty, would pass for a new store, and its events be forgotten."""
-    if not _size(path) and os.pread(lock, len(_SET_UP), _PID) == _SET_UP:
-        raise StoreError(
-            f"{path} is {'gone' if _size(path) is None else 'empty'}, but it held a store before",
-            f"put a backup in its place; to begin anew, remove {beside(path, '.lock')} as well",
-        )
+    return StoreError(
+        f"{path} is {'gone' if _size(path) is None else 'empty'}, but it held a store before",
+        f"put a backup in its place; to begin anew, remove {beside(path, '.lock')} as well",
+    )
 
 
-_WRITE_VERSION = 18
+WRITE_VERSION = 18
 """The byte of a database's header that says whether it has a write-ahead log: 2, else 1."""
 
 
@@ -65,13 +86,28 @@ def _require_own_log(path: Path) -> None:
     log = beside(path, "-wal")
     if not _size(log) or _size(path) is None:
         return
-    with path.open("rb") as database:
-        header = database.read(_WRITE_VERSION + 1)
-    if header[_WRITE_VERSION:] == b"\x01":
+    own = beside(path, "")
+    with usable(own), own.open("rb") as database:
+        header = database.read(WRITE_VERSION + 1)
+    if header[WRITE_VERSION:] == b"\x01":
         raise StoreError(
             f"{path} is a backup, and {log} belongs to the store that was here before",
             f"remove {log} and {beside(path, '-shm')}: to restore a backup is to go back to it",
         )
+
+
+def absent(path: Path) -> StoreError:
+    """What to say of a store that is not there to be read."""
+    log = beside(path, "-wal")
+    if log.exists():
+        return StoreError(
+            f"{path} is gone, but its log {log} is there",
+            "put it back beside its log; or remove that, and put a backup in its place",
+        )
+    with suppress(OSError), beside(path, ".lock").open("rb") as lock:
+        if _says_set_up(lock.fileno()):
+            return _gone(path)
+    return StoreError(f"{path}: no such file", "no scand has run with this store.path yet")
 
 
 def mark_set_up(path: Path) -> None:

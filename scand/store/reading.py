@@ -20,7 +20,7 @@ from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.accounts import completeness
 from scand.store.copying import copy
 from scand.store.letters import DeadLetters
-from scand.store.lock import require_regular
+from scand.store.lock import absent, require_regular
 from scand.store.opening import (
     SELECT_IDENTITY,
     Identity,
@@ -62,6 +62,10 @@ class Reader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    def schema(self) -> int:
+        """Which migration was this store's last."""
+        return self._one("PRAGMA user_version")
 
     def key(self) -> Key:
         """The order in which this store folds."""
@@ -200,27 +204,29 @@ def journaled(row: tuple[Any, ...]) -> Journaled:
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[Reader]:
-    """Open a store for reading. Raises StoreError, also for what happens while it is read."""
+def open_reader(path: Path, *, older: bool = False) -> Iterator[Reader]:
+    """Open a store for reading. Raises StoreError, also for what happens while it is read.
+
+    One of an `older` schema, which most questions do not fit, is opened where that is asked for.
+    """
     require_regular(path)
     try:
         path.stat()
     except FileNotFoundError:
-        message, hint = f"{path}: no such file", "no scand has run with this store.path yet"
-        raise StoreError(message, hint) from None
+        raise absent(path) from None
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", "check store.path and its owner") from None
     try:
         with read_only(path) as connection:
-            _check_readable(connection, path)
+            _check_readable(connection, path, older=older)
             yield Reader(connection)
     except sqlite3.Error as error:
         raise explain(path, error) from None
 
 
-def _check_readable(connection: sqlite3.Connection, path: Path) -> None:
+def _check_readable(connection: sqlite3.Connection, path: Path, *, older: bool) -> None:
     version, newest = check(connection, path), len(migrations())
-    if version < newest:
+    if version < newest and not (older and version):
         raise StoreError(
             f"{path} has schema {version}; this scand reads schema {newest}",
             "start the daemon once: it brings the store up to date",

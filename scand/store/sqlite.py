@@ -20,7 +20,6 @@ import aiosqlite
 import trio
 import trio_asyncio
 
-from scand.core.errors import StoreError
 from scand.core.event import EventId
 from scand.core.parcel import ORDERS, Key, Order
 from scand.core.review import Chosen, Item, Review, Selection
@@ -30,6 +29,7 @@ from scand.store.moving import Moved, move_cursor, rewind
 from scand.store.old_letters import prune_dead_letters
 from scand.store.opening import connect
 from scand.store.place import begin
+from scand.store.presence import Presence
 from scand.store.pruning import prune_events
 from scand.store.replaying import choose, discard, replay
 from scand.store.transaction import Result, Transaction, run
@@ -39,9 +39,11 @@ from scand.store.trouble import explain, explained
 class SqliteStore:
     """Implements `ports.Store` on one connection; see `open_store`."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path, key: Key) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, path: Path, presence: Presence, key: Key
+    ) -> None:
         self._connection = connection
-        self._path, self._inode = path, _inode_of(path)
+        self._path, self._presence = path, presence
         self._key = key
         self._lock = trio.Lock()
 
@@ -84,27 +86,12 @@ class SqliteStore:
     async def _run(self, transaction: Transaction[Result]) -> Result:
         with trio.CancelScope(shield=True):
             async with self._lock:
-                self._require_file()
+                self._presence.require()
                 in_thread = trio_asyncio.aio_as_trio(_in_thread)
                 with explained(self._path):
                     result: Result = await in_thread(self._connection, transaction)
         await trio.lowlevel.checkpoint_if_cancelled()
         return result
-
-    def _require_file(self) -> None:
-        """What is written to a file that was deleted or moved is lost with this process."""
-        if _inode_of(self._path) != self._inode:
-            raise StoreError(
-                f"{self._path} was deleted, moved or replaced while scand was running",
-                "put it back, or start again: a store that is not there begins at feed.start_from",
-            )
-
-
-def _inode_of(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
 
 
 @asynccontextmanager
@@ -114,15 +101,19 @@ async def open_store(path: Path, order: Order) -> AsyncIterator[SqliteStore]:
     What the block raises comes out in exception groups, as from a nursery.
     """
     # Opened before aiosqlite has a part in it: its thread would outlive a failure.
-    with closing(await trio.to_thread.run_sync(_connect, path)) as opened:
+    with (
+        closing(Presence(path)) as presence,
+        closing(await trio.to_thread.run_sync(_connect, path)) as database,
+    ):
+        presence.opened()
         async with trio_asyncio.open_loop():
-            connection = aiosqlite.Connection(lambda: opened, iter_chunk_size=1)
+            connection = aiosqlite.Connection(lambda: database, iter_chunk_size=1)
             with trio.CancelScope(shield=True):
                 await trio_asyncio.aio_as_trio(_start)(connection)
             try:
-                yield SqliteStore(connection, path, ORDERS[order])
+                yield SqliteStore(connection, path, presence, ORDERS[order])
             finally:
-                with trio.CancelScope(shield=True):
+                with trio.CancelScope(shield=True), presence.spared():
                     await trio_asyncio.aio_as_trio(connection.close)()
 
 

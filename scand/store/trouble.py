@@ -2,10 +2,12 @@
 
 | | at the start | while running |
 | --- | --- | --- |
-| the disk is full, another program holds the lock, the disk fails | exit status 1 | a pause |
+| the disk is full, another program holds the lock, the disk fails | a pause | a pause |
 | the file may not be written, or not be opened | exit status 2 | a pause |
 | damaged, not a database | exit status 2 | exit status 2 |
 | anything else | exit status 2 | a crash of ingest: it may be our mistake |
+
+Commands other than the daemon do not pause: they end with exit status 1.
 """
 
 import os
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scand.core.errors import RolledBackError, StoreBlockedError, StoreError
+from scand.store.access import READ, WRITE, refusal
+from scand.store.lock import beside
 
 
 class _Trouble(NamedTuple):
@@ -55,14 +59,41 @@ _TROUBLES = {
     sqlite3.SQLITE_NOMEM: _Trouble(" needs more memory than there is", "make room", passes=True),
 }
 _PASS_WHILE_RUNNING = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_USES = {sqlite3.SQLITE_CANTOPEN: READ, sqlite3.SQLITE_READONLY: WRITE}
+"""What a file was wanted for."""
+
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
     """An SQLite error while opening or reading."""
-    trouble = _TROUBLES.get(_code(path, error), _Trouble(f": {error}", _KEEP_IT))
+    code = _code(path, error)
+    if found := _denied(path, code) or _log_lost(path, code):
+        return found
+    trouble = _TROUBLES.get(code, _Trouble(f": {error}", _KEEP_IT))
     kind = StoreBlockedError if trouble.passes else StoreError
     return kind(f"{path}{trouble.said}", trouble.hint)
+
+
+def _denied(path: Path, code: int) -> StoreError | None:
+    """The file that may not be used, where that is the reason."""
+    if code not in _USES:
+        return None
+    files = (beside(path, suffix) for suffix in ("", "-wal", "-shm"))
+    return next((said for file in files if (said := refusal(file, _USES[code]))), None)
+
+
+def _log_lost(path: Path, code: int) -> StoreError | None:
+    """A log that was deleted under a daemon: its index is there, and leads nowhere."""
+    log, index = beside(path, "-wal"), beside(path, "-shm")
+    if code != sqlite3.SQLITE_IOERR or not index.exists():
+        return None
+    if log.exists() and log.stat().st_size:  # a reader makes an empty one
+        return None
+    return StoreError(
+        f"{log} was deleted while a scand was running",
+        "stop that one, and start it again: at its end it saves what was in there",
+    )
 
 
 @contextmanager

@@ -1,13 +1,17 @@
 """A disk that fills up: scand says so, waits, answers what it knows, and goes on when it can."""
 
 import json
+import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from scand.simulator import DataFaults, TransportFaults, WorldPlan
+from scand.store.opening import migrations
 from tests.chaos.evidence import left_behind
 from tests.chaos.lives import Lives, lives
 from tests.chaos.small_disk import SmallDisk, small_disk
@@ -15,6 +19,12 @@ from tests.chaos.small_disk import SmallDisk, small_disk
 PLAN = WorldPlan(events=8_000, faults=DataFaults(missing=0.01, malformed=0.005, duplicates=0.02))
 SLOWLY = TransportFaults(latency=0.04)
 HASTY_END = '[supervisor]\ndrain_timeout = "200ms"\n'
+UNDO_LAST_MIGRATION = f"""
+ALTER TABLE journal DROP COLUMN trace_id;
+ALTER TABLE dead_letters DROP COLUMN trace_id;
+DROP TABLE tracing;
+PRAGMA user_version = {len(migrations()) - 1};
+"""
 FULL = "the disk is full"
 
 
@@ -97,13 +107,12 @@ def test_killed_and_started_again_while_there_is_no_room(alive: Lives, disk: Sma
     alive.assert_right()
 
 
-def assert_no_room(alive: Lives) -> None:
-    """A start says in one message that there is no room, and is worth another try."""
-    refused = alive.setup.scand("run")
-    assert FULL in refused.stderr
-    assert "hint: " in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert refused.returncode == 1  # 2 would not be restarted
+def assert_waits_for_room(alive: Lives) -> None:
+    """A start says in one line that there is no room, waits for some, and ends when it is told."""
+    with alive.begin() as daemon:
+        assert FULL in daemon.line("store.blocked")
+        assert daemon.end(signal.SIGTERM) == 0
+    assert "Traceback" not in daemon.output
 
 
 def test_a_store_at_rest_on_a_full_disk(alive: Lives, disk: SmallDisk) -> None:
@@ -114,15 +123,34 @@ def test_a_store_at_rest_on_a_full_disk(alive: Lives, disk: SmallDisk) -> None:
     events = len(left_behind(alive.file).applied)
     disk.fill()
     assert_reads(alive, events)
-    assert_no_room(alive)
+    assert_waits_for_room(alive)
     disk.free()
     alive.assert_right()
 
 
 def test_a_new_store_on_a_full_disk(alive: Lives, disk: SmallDisk) -> None:
-    """However little room there is, a store that cannot be made is told so, and is made later."""
+    """However little room there is, a store that cannot be made is waited for, and made later."""
     for room in (0, 1, 3, 8, 16):
         disk.fill(but=room)
-        assert_no_room(alive)
+        assert_waits_for_room(alive)
     disk.free()
+    alive.assert_right()
+
+
+def test_a_migration_without_room_for_a_copy(alive: Lives, disk: SmallDisk, tmp_path: Path) -> None:
+    """It waits with the store as it was, and goes on by itself when there is room."""
+    with alive.begin() as daemon:
+        daemon.line("commit ")
+        assert daemon.end(signal.SIGTERM) == 0
+    older = shutil.copy(alive.file, tmp_path / "older.db")
+    with closing(sqlite3.connect(older)) as connection:
+        connection.executescript(UNDO_LAST_MIGRATION)
+    shutil.copyfile(older, alive.file)
+    disk.fill(but=8)
+    with alive.begin() as daemon:
+        assert "a copy takes" in daemon.line("store.blocked")
+        disk.free()
+        daemon.line("store_migrated")
+        daemon.line("feed.caught_up")
+        assert daemon.end(signal.SIGTERM) == 0
     alive.assert_right()

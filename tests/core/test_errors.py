@@ -5,6 +5,8 @@ from scand.core.errors import (
     IngestFailedError,
     OperatorError,
     ScandError,
+    StaleStoreError,
+    StoreBlockedError,
     StoreError,
 )
 
@@ -26,6 +28,8 @@ def test_an_operator_is_told_what_to_do(kind: type[OperatorError]) -> None:
         (IngestFailedError, 1),
         (ConfigurationError, 2),
         (StoreError, 2),
+        (StoreBlockedError, 1),
+        (StaleStoreError, 1),
     ],
 )
 def test_each_error_has_its_exit_status(kind: type[ScandError], status: int) -> None:

@@ -39,7 +39,7 @@ def test_a_backup_is_restored_and_goes_on(tmp_path: Path) -> None:
     oracle = api.api.world.oracle()
     assert restored.parcels() == [dict(oracle[number]) for number in sorted(oracle)]
     assert restored.scand("verify").returncode == 0
-    assert not copy.with_name("copy.partial").exists()
+    assert not list(tmp_path.glob(".*.partial"))
 
 
 def test_a_backup_takes_the_place_of_a_crashed_store(tmp_path: Path) -> None:

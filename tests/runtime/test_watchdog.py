@@ -301,7 +301,7 @@ async def test_a_long_start_asks_for_more_time(
         await trio.sleep(600.0)
         return "done"
 
-    assert await extending(Notifier(systemd.address), "migrating", migrate) == "done"
+    assert await extending(Notifier(systemd.address), lambda: "migrating", migrate) == "done"
     told = systemd.messages()
     assert len(told) >= 60
     assert all(message["EXTEND_TIMEOUT_USEC"] == "30000000" for message in told)

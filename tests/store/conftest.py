@@ -1,16 +1,17 @@
 """Both implementations of the store, each on a real file."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scand.core.parcel import Order
-from scand.store.opening import prepare
+from scand.store.opening import connect, prepare
 from scand.store.sqlite import SqliteStore, open_store
-from tests.store.pages import FEED
+from tests.store.pages import FEED, keep
 from tests.support.sync_store import SyncStore, open_sync_store
 
 AnyStore = SqliteStore | SyncStore
@@ -29,6 +30,14 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "scand.db"
     prepare(path, FEED)
     return path
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[sqlite3.Connection]:
+    """The connection of a daemon, which has committed something."""
+    with closing(connect(path)) as connection:
+        keep(connection, 1)
+        yield connection
 
 
 @pytest.fixture(params=[open_store, _open_sync], ids=["aiosqlite", "sync"])

@@ -12,7 +12,10 @@ from scand.core.event import ScanEvent
 from scand.core.ledger import LedgerChange
 from scand.core.parcel import ORDERS, Order, fold
 from scand.ports import PageResult
+from scand.store.commit import commit
 from scand.store.opening import Identity
+from scand.store.transaction import run
+from tests.support.parts import NOON
 from tests.support.scans import DECODER, body_of, scan
 
 FEED = Identity("carrier", "integer", "event_id", "https://carrier.test/v1/scans")
@@ -54,6 +57,17 @@ def many(first: int, count: int, *, parcels: int = 7) -> list[dict[str, Any]]:
         scan(number, number % parcels + 1, kinds[number % 3])
         for number in range(first, first + count)
     ]
+
+
+def keep(connection: sqlite3.Connection, first: int, count: int = 50) -> None:
+    """Commit so many events from an id on."""
+    pages = [page(*many(first, count))]
+    run(connection, commit(pages, ORDERS["event_id"], NOON))
+
+
+def names_in(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {file.name for file in folder.iterdir()}
 
 
 def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -3,38 +3,33 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import scand
 from scand.core.errors import BackupError, StoreBlockedError, StoreError
-from scand.core.parcel import ORDERS
 from scand.store import copying
 from scand.store.backup import back_up
-from scand.store.commit import commit
 from scand.store.lock import instance_lock
 from scand.store.opening import connect, prepare
 from scand.store.reading import open_reader
-from scand.store.transaction import run
 from scand.store.verify import verify
-from tests.store.pages import FEED, contents, many, page, rows
-from tests.support.parts import NOON
+from tests.store.pages import FEED, contents, keep, names_in, rows
 
-
-def keep(connection: sqlite3.Connection, first: int, count: int = 50) -> None:
-    """Commit so many events from an id on."""
-    pages = [page(*many(first, count))]
-    run(connection, commit(pages, ORDERS["event_id"], NOON))
-
-
-@pytest.fixture
-def writer(path: Path) -> Iterator[sqlite3.Connection]:
-    """The connection of a daemon, which has committed something."""
-    with closing(connect(path)) as connection:
-        keep(connection, 1)
-        yield connection
+ROOT = Path(scand.__file__).parents[1]
+LEAVE = """
+import sys, time
+from pathlib import Path
+from scand.store.copying import replacing
+with replacing(Path(sys.argv[1])) as partial:
+    partial.write_text("half of a copy")
+    print("written", flush=True)
+    time.sleep(600)
+"""
 
 
 def test_a_store_in_use_is_copied(path: Path, tmp_path: Path, writer: sqlite3.Connection) -> None:
@@ -42,7 +37,7 @@ def test_a_store_in_use_is_copied(path: Path, tmp_path: Path, writer: sqlite3.Co
     target = tmp_path / "kept" / "scand.backup"
     target.parent.mkdir()
     done = back_up(path, target)
-    assert (done.ok, done.events, done.parcels) == (True, 50, 7)
+    assert (done.events, done.parcels) == (50, 7)
     assert list(target.parent.iterdir()) == [target]
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert contents(target) == contents(path)
@@ -58,7 +53,7 @@ def test_what_is_written_meanwhile_is_not_in_it(
     monkeypatch.setattr(copying, "_let_signals_in", lambda *_: keep(writer, next(commits)))
     done = back_up(path, tmp_path / "copy")
     assert next(commits) > 200
-    assert done.ok
+    assert done.digest
     assert contents(tmp_path / "copy") == before
 
 
@@ -103,51 +98,6 @@ def test_the_log_of_another_store_is_refused(
     assert rows(crashed, "SELECT count(*) FROM journal") == [(50,)]
 
 
-def test_nothing_is_overwritten_unasked(
-    path: Path, tmp_path: Path, writer: sqlite3.Connection
-) -> None:
-    """A file that is there stays as it is, unless it is to be replaced."""
-    target = tmp_path / "copy"
-    target.write_text("precious")
-    with pytest.raises(StoreError, match="exists") as caught:
-        back_up(path, target)
-    assert "--force" in caught.value.hint
-    assert target.read_text() == "precious"
-    back_up(path, target, force=True)
-    assert contents(target) == contents(path)
-    keep(writer, 51)
-    back_up(path, target, force=True)
-    assert contents(target) == contents(path)
-
-
-def test_no_store_is_replaced(path: Path, tmp_path: Path, writer: sqlite3.Connection) -> None:
-    """Not the store itself, not one that a daemon holds or another program has open."""
-    with pytest.raises(StoreError, match="the store itself"):
-        back_up(path, path, force=True)
-    other = tmp_path / "other.db"
-    prepare(other, FEED)
-    with instance_lock(other), pytest.raises(StoreError, match="a scand that runs"):
-        back_up(path, other, force=True)
-    with closing(connect(other)) as connection:
-        keep(connection, 1)
-        with pytest.raises(StoreError, match="is in use"):
-            back_up(path, other, force=True)
-    assert rows(other, "SELECT count(*) FROM journal") == [(50,)]
-    assert rows(path, "SELECT count(*) FROM journal") == [(50,)]
-    writer.execute("SELECT 1")
-
-
-@pytest.mark.parametrize("place", ["nowhere/copy", "folder"])
-def test_a_place_where_nothing_can_be_written(
-    path: Path, tmp_path: Path, writer: sqlite3.Connection, place: str
-) -> None:
-    """The message names the file."""
-    (tmp_path / "folder").mkdir()
-    with pytest.raises((BackupError, StoreError), match=place):
-        back_up(path, tmp_path / place)
-    writer.execute("SELECT 1")
-
-
 def test_a_store_that_is_wrong_is_not_kept(
     path: Path, tmp_path: Path, writer: sqlite3.Connection
 ) -> None:
@@ -166,7 +116,7 @@ def test_a_store_that_is_wrong_is_not_kept(
     with pytest.raises(StoreError, match="is damaged"):
         back_up(path, target, force=True)
     assert contents(target) == good
-    assert not (tmp_path / "copy.partial").exists()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_full_disk(
@@ -196,7 +146,7 @@ def test_two_at_once(path: Path, tmp_path: Path, writer: sqlite3.Connection) -> 
 def test_an_interrupted_one_leaves_nothing(
     path: Path, tmp_path: Path, writer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C is heard between two chunks; a rest of a killed one is overwritten."""
+    """Ctrl-C is heard between two chunks, and the half of a copy is gone."""
 
     def interrupt(*_: int) -> None:
         raise KeyboardInterrupt
@@ -207,6 +157,35 @@ def test_an_interrupted_one_leaves_nothing(
         with pytest.raises(KeyboardInterrupt):
             back_up(path, tmp_path / "copy")
     assert not list(tmp_path.glob("copy*"))
-    (tmp_path / "copy.partial").write_bytes(b"\xff" * 1_000_000)
-    assert back_up(path, tmp_path / "copy").ok
+    assert names_in(tmp_path) == {"scand.db", "scand.db-wal", "scand.db-shm"}
     keep(writer, 51)
+
+
+def test_while_it_is_written_nobody_else_looks(path: Path, tmp_path: Path) -> None:
+    """A copy is made where only its owner may enter, whatever the folder allows."""
+    with copying.replacing(tmp_path / "copy") as partial, open_reader(path) as reader:
+        assert stat.S_IMODE(partial.parent.stat().st_mode) == 0o700
+        reader.copy_to(partial)
+
+
+def test_what_a_killed_one_left_is_removed(
+    path: Path, tmp_path: Path, writer: sqlite3.Connection
+) -> None:
+    """By the next one into the same folder, which leaves alone what is being written there."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVE, tmp_path / "yesterday"],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as killed:
+        assert killed.stdout
+        killed.stdout.readline()
+        killed.kill()
+    left = tmp_path / ".yesterday.partial"
+    assert left.exists()
+    with copying.replacing(tmp_path / "at once") as partial:
+        partial.write_text("half")
+        assert not left.exists()
+        assert back_up(path, tmp_path / "copy").digest
+        assert partial.read_text() == "half"
+    assert names_in(tmp_path) == {"at once", "copy", "scand.db", "scand.db-shm", "scand.db-wal"}
+    writer.execute("SELECT 1")

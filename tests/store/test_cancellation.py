@@ -174,7 +174,7 @@ async def test_faults_are_found(path: Path) -> None:
     """These cancellations do come inside commits: a store that is not shielded fails the test."""
     failures = 0
     async with open_store(path, "event_id") as store:
-        faulty = CrossingOften(store._connection, path, KEY)
+        faulty = CrossingOften(store._connection, path, store._presence, KEY)
         trial = Trial(faulty, 1)
         with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
             while trial.cancelled < CANCELLATIONS:

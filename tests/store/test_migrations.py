@@ -11,6 +11,7 @@ import pytest
 
 from scand.core.errors import StoreBlockedError, StoreError
 from scand.store import opening
+from scand.store.backup import back_up
 from scand.store.opening import connect, migrations, prepare
 from scand.store.reading import open_reader
 from scand.store.verify import verify
@@ -188,7 +189,7 @@ def test_no_migration_without_a_copy(old: Path, monkeypatch: pytest.MonkeyPatch)
     full = os.statvfs_result((4096, 4096, 9, 1, 1, 9, 9, 9, 0, 255))
     with monkeypatch.context() as patch:
         patch.setattr(os, "statvfs", lambda _: full)
-        with pytest.raises(StoreBlockedError, match=r"before-schema-\d+\.partial: a copy takes"):
+        with pytest.raises(StoreBlockedError, match=r"before-schema-\d+\.partial/.+: a copy takes"):
             prepare(old, FEED)
     assert (content(old), not kept(old).exists()) == (before, True)
     ((number,),) = rows(old, "SELECT rootpage FROM sqlite_schema WHERE name = 'parcels'")
@@ -199,3 +200,26 @@ def test_no_migration_without_a_copy(old: Path, monkeypatch: pytest.MonkeyPatch)
         prepare(old, FEED)
     assert rows(old, "PRAGMA user_version") == [(BEFORE_OPAQUE_IDS,)]
     assert not kept(old).exists()
+
+
+def test_a_backup_before_a_migration(old: Path, tmp_path: Path) -> None:
+    """A store that is not migrated yet is copied as it is, and checked as far as it can be."""
+    before, target = content(old), tmp_path / "copy"
+    done = back_up(old, target)
+    assert done == (*counts(old), BEFORE_OPAQUE_IDS, None)
+    assert content(target) == content(old) == before
+    assert rows(old, "PRAGMA user_version") == [(BEFORE_OPAQUE_IDS,)]
+    ((number,),) = rows(old, "SELECT rootpage FROM sqlite_schema WHERE name = 'parcels'")
+    with old.open("r+b") as file:
+        file.seek((number - 1) * 4096)
+        file.write(b"\xff" * 64)
+    with pytest.raises(StoreError, match="is damaged"):
+        back_up(old, target, force=True)
+    assert content(target) == before
+
+
+def counts(path: Path) -> tuple[int, int]:
+    """Parcels and events."""
+    ((parcels,),) = rows(path, "SELECT count(*) FROM parcels")
+    ((events,),) = rows(path, "SELECT count(*) FROM journal")
+    return parcels, events

@@ -10,6 +10,9 @@ from tests.systemd.service import SCAND, Service
 pytestmark = pytest.mark.systemd
 
 OPERATOR = ("setpriv", "--reuid=clerk", "--regid=clerk", "--init-groups", "--", SCAND)
+STORE = "/var/lib/private/scand/scand.db"
+GIVEN_BACK = f"chown --reference=/var/lib/private/scand {STORE}"
+REFUSED = {"ExecMainStatus": "2", "NRestarts": "0"}
 OPTIONS = ("--config", "/etc/scand/scand.toml")
 
 
@@ -45,6 +48,28 @@ def test_a_group_may_use_the_socket(install: Install) -> None:
         service.wait_for("feed.caught_up")
         asked = service.machine.must(*OPERATOR, "status", *OPTIONS)
         assert "running, pid" in asked
+
+
+def test_what_root_has_put_there(install: Install) -> None:
+    """A store that belongs to root is refused with whose it is, with a log beside it as well."""
+    with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
+        service.start()
+        service.wait_for("feed.caught_up")
+        service.scand("backup", "/root/copy")
+        service.stop()
+        for log in ("", "of the store before"):
+            service.machine.must("rm", "-f", STORE, f"{STORE}-shm")
+            service.machine.must("cp", "/root/copy", STORE)
+            service.machine.write(f"{STORE}-wal", log, 0o600)
+            assert service.machine.run("systemctl", "start", "scand").returncode
+            assert service.show("ExecMainStatus", "NRestarts") == REFUSED
+            said, hint = service.said()[-2:]
+            assert "Permission denied to read it: its owner is root (uid 0)" in said
+            assert GIVEN_BACK in hint
+            assert "Traceback" not in service.log()
+        service.machine.must("rm", f"{STORE}-wal")
+        service.machine.must(*GIVEN_BACK.split())
+        service.start()
 
 
 def with_operator(service: Service, *options: str) -> None:

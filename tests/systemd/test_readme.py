@@ -45,6 +45,9 @@ def test_every_command_in_its_order(bare: Machine) -> None:
         ):
             follow(bare, section)
             assert "running, pid" in bare.must("scand", "status")
+        bare.must("bash", "-c", "systemctl stop scand; rm /var/lib/private/scand/scand.db")
+        run(bare, blocks("Roll back")[-1])
+        assert "running, pid" in bare.must("scand", "status")
         leave, arrive = blocks("Move to another machine")
         run(bare, leave)
         bare.must("rm", "-r", "/var/lib/private/scand", "/etc/scand")
