@@ -22,7 +22,10 @@ ORDERED = {
 OPERATED = {Fault.REWIND, Fault.MOVED, Fault.REPLAY, Fault.DISCARD}
 """What operators do for no reason that the feed would give them."""
 
-SETS_BACK = {*OPERATED, Fault.EXTENDED, Fault.REPAIRED}
+EDITS = {Fault.RELOADED, Fault.UNLOADED}
+"""After a reload that was refused, the next process begins with what the file says."""
+
+SETS_BACK = {*OPERATED, *EDITS, Fault.EXTENDED, Fault.REPAIRED}
 """Faults after which an operator reads the feed again, in the end."""
 
 MOST: Mapping[Fault, float] = {
@@ -34,6 +37,8 @@ MOST: Mapping[Fault, float] = {
     Fault.MOVED: 0.06,
     Fault.REPLAY: 0.05,
     Fault.DISCARD: 0.06,
+    Fault.RELOADED: 0.1,
+    Fault.UNLOADED: 0.06,
     # per process
     Fault.STOP: 1.0,
     Fault.CANCEL: 1.0,
