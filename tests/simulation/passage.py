@@ -95,6 +95,7 @@ class Passage:
             self._waiting.add(place)
             return
         was_there = delivery is not None and item.visible(delivery.at)
+        was_there &= not self._is_kept_back(item, delivery)
         require(not was_there, I2, "the cursor passed a scan that was there:", item)
         if self._plan.opaque:  # what is not there leaves no hole
             self._lost.add(place)
@@ -105,6 +106,11 @@ class Passage:
         self._lost.add(place)
         if delivery is None or self._clock.was_ahead_since(delivery.at):
             self._misdated.add(place)
+
+    def _is_kept_back(self, item: Item, delivery: Delivery | None) -> bool:
+        """Whether a server that leaves out the first did so, of an id that was known before."""
+        shown = delivery.items if delivery else ()
+        return self._accounts.has_place(item.place) and not any(each is item for each in shown)
 
     def _in_gap(self, place: int) -> bool:
         at = bisect_right(self._books.gaps, (place, float("inf"))) - 1
