@@ -140,7 +140,9 @@ class Plan:
 def draw(seed: int, faults: frozenset[Fault] = ACTIVE) -> Plan:
     """The plan of a seed, with no other faults than these."""
     rng = Random(f"{seed}/plan")
-    rates = swarm(rng, faults)
+    drawn = swarm(rng, (fault for fault in Fault if fault not in EDITS))
+    drawn |= swarm(Random(f"{seed}/edits"), sorted(EDITS))
+    rates = {fault: rate for fault, rate in drawn.items() if fault in faults}
     opaque = rng.random() < rates.pop(Fault.OPAQUE, 0.0)
     if opaque:
         rates = {fault: rate for fault, rate in rates.items() if fault not in ORDERED}
@@ -208,41 +210,36 @@ def _said(
     truth = "inclusive" if inclusive else "exclusive"
     opaque = Fault.OPAQUE in rates
     limits = [limit for limit in LIVE["feed.limit"] if limit >= LEAST_PAGE or not opaque]
-    pruned = Fault.PRUNED in rates
     modes = ["strict"] if Fault.EXTENDED in rates else ["open", "open", "strict"]
-    forever, *ages = LIVE["store.keep_events"]
-    months, *days = LIVE["store.keep_dead_letters"]
-    drawn = {key: rng.choice(LIVE[key]) for key in _ANY} | {
-        "feed.limit": rng.choice(limits),
-        "feed.late_window": late_window,
-        "catalogue.mode": rng.choice(modes),
-        "store.keep_events": rng.choice(ages) if pruned else forever,
-        "store.keep_dead_letters": rng.choice(days) if pruned else months,
-    }
-    fixed = {key: rng.choice(FIXED[key]) for key in ("processors.shards", "supervisor.intensity")}
+    values = {**LIVE, **FIXED, "feed.limit": limits, "catalogue.mode": modes}
+    values |= {key: LIVE[key][1:] for key in PRUNING} | {"feed.from": ["auto", "auto", truth]}
+    drawn = [key for key in _DRAWN if key not in PRUNING or Fault.PRUNED in rates]
     return {
         "feed.id_kind": "opaque" if opaque else "integer",
         "feed.order": order,
-        "feed.from": rng.choice(["auto", "auto", truth]),
+        "feed.late_window": late_window,
         "feed.max_body": f"{MAX_BODY >> 10}KiB",
         **_AT_FIRST,
-        **drawn,
-        **fixed,
+        **{key: rng.choice(values[key]) for key in drawn},
     }
 
 
-_ANY = (
-    *("feed.poll_interval", "feed.timeout", "feed.on_reset", "feed.on_retention_gap"),
-    *("feed.breaker.failures", "feed.breaker.reset_after", "feed.retry.base", "feed.retry.cap"),
-    *("feed.retry.refused_pause", "supervisor.drain_timeout"),
+_DRAWN = (
+    *("feed.limit", "feed.poll_interval", "feed.timeout", "feed.from"),
+    *("feed.on_reset", "feed.on_retention_gap"),
+    *("feed.breaker.failures", "feed.breaker.reset_after"),
+    *("feed.retry.base", "feed.retry.cap", "feed.retry.refused_pause"),
+    *("catalogue.mode", "processors.shards", *PRUNING),
+    *("supervisor.intensity", "supervisor.drain_timeout"),
 )
-"""Settings of which each seed draws any value."""
+"""Settings of which each seed draws one value."""
 
 _AT_FIRST: Said = {
     "feed.max_id_jump": MAX_ID_JUMP,
     "feed.max_future": "1d",
     "feed.retry.retry_after_cap": "30s",
     "catalogue.known": LIVE["catalogue.known"][0],
+    **{key: LIVE[key][0] for key in PRUNING},
     "supervisor.period": "60s",
     "metrics.listen": "",
     "traces.endpoint": "",

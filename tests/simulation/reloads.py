@@ -10,7 +10,7 @@ from tests.simulation.configuration import FIXED, MISTAKES, Said
 from tests.simulation.faults import Fault
 from tests.simulation.world import Life
 
-TIMES = (1, 1, 1, 2, 9)
+TIMES = (1, 1, 1, 1, 7)
 """Reloads in a row, there and back."""
 
 PAUSES = (0.0, 0.0, 0.01, 1.0)
@@ -53,7 +53,7 @@ async def _now_and_then(life: Life, fault: Fault, draw: Callable[[Random], Said]
     world, rate = life.world, life.plan.rates.get(fault, 0.0)
     rng = world.streams[fault.name]
     while rate and not world.healed:
-        soon = rng.random() < 0.3
+        soon = rng.random() < 0.2
         await trio.sleep(rng.uniform(0.0, SOON) if soon else rng.expovariate(rate))
         before, after = world.file.in_force, draw(rng)
         for turn in range(rng.choice(TIMES)):
