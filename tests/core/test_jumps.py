@@ -109,7 +109,7 @@ def test_an_event_kept_back_before_the_server_was_known() -> None:
 
 
 def test_a_jump_that_was_followed_is_followed_again() -> None:
-    """Back before it: what lies up to the highest id ever covered is read, what is beyond is not."""
+    """Back before it, what lies up to the highest id ever covered is believed."""
     far = 3 * JUMP
     before = Position(50, anchored=True, high=far)
     coverage = Coverage(before, inclusive=True)
