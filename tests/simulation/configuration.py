@@ -81,7 +81,7 @@ def _built(*items: tuple[str, Any]) -> Config:
 
 def built(said: Said) -> Config:
     """The settings that these words mean."""
-    return _built(*said.items())
+    return _built(*{"store.path": str(STORE), **said}.items())
 
 
 def toml(said: Said) -> str:
