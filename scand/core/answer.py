@@ -66,7 +66,7 @@ class Answer:
         """What extends the cover: up to the first jump too far, or a full page beyond it.
 
         Nothing does where the answer does not begin at the cursor. `gathered` ids beyond the jump
-        are known in all.
+        are known in all. A jump that was followed before the cursor was moved back is none.
         """
         covered, ask = self._covered, self._ask
         at = bisect_right(self._found, covered.cursor, key=_id_of)
@@ -74,7 +74,9 @@ class Answer:
         if not fresh or fresh[-1][0] - covered.cursor <= max_jump:
             return fresh
         steps = enumerate(pairwise([covered.cursor, *map(_id_of, fresh)]))
-        ends = [*(place for place, (low, high) in steps if high - low > max_jump), len(fresh)]
+        known = covered.high
+        jumps = (place for place, (low, high) in steps if high - low > max_jump and high > known)
+        ends = [*jumps, len(fresh)]
         if ends[0] == 0:
             # the cursor's event takes a place as well
             beyond = max(len(fresh), gathered) + (at > 0)

@@ -4,6 +4,8 @@ What was asked of the carrier goes on as it was begun, and no generation of inge
 are exchanged between two steps of the event loop, see `scand.live`.
 """
 
+from collections.abc import Awaitable, Callable
+
 import trio
 
 from scand.config import Comparison, Config, Loaded, compare, interpret, read, unusable
@@ -12,12 +14,24 @@ from scand.live import Live
 from scand.ports import Observer
 from scand.records import ReloadBegun, Reloaded
 
+Work = Callable[[str | None], Loaded]
+
+
+async def in_thread(interpret: Work, text: str | None) -> Loaded:
+    """Read and validate while the rest of the process goes on."""
+    return await trio.to_thread.run_sync(interpret, text)
+
 
 class Reloader:
-    """Puts into force what the file says that `loaded` came from."""
+    """Puts into force what the file says that `loaded` came from. `aside` runs what blocks."""
 
-    def __init__(self, loaded: Loaded, settings: Live[Config]) -> None:
-        self._loaded, self._settings = loaded, settings
+    def __init__(
+        self,
+        loaded: Loaded,
+        settings: Live[Config],
+        aside: Callable[[Work, str | None], Awaitable[Loaded]] = in_thread,
+    ) -> None:
+        self._loaded, self._settings, self._aside = loaded, settings, aside
         self._asked, self._turn = trio.Event(), trio.Lock()
 
     def ask(self) -> None:
@@ -48,7 +62,7 @@ class Reloader:
 
     async def _propose(self, text: str | None) -> tuple[Comparison, Loaded | None]:
         try:
-            proposed = await trio.to_thread.run_sync(self._interpret, text)
+            proposed = await self._aside(self._interpret, text)
         except ConfigurationError as error:
             return unusable(error), None
         return compare(self._loaded, proposed), proposed

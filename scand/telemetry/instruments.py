@@ -34,7 +34,8 @@ PAGE_KINDS = ("fresh", "reread")
 PRUNED = ("dead_letters", "events")
 FINDINGS = (*Finding, "poison")
 SETTLED = (GapOutcome.FILLED, GapOutcome.GIVEN_UP, GapOutcome.LOST)
-RELOADS = ("applied", "unchanged", "refused", "invalid")
+IN_FORCE = ("applied", "unchanged")
+RELOADS = (*IN_FORCE, "refused", "invalid")
 ACTIONS = ("replay", "discard")
 RETRIED = (Answer.THROTTLED, Answer.REFUSED, Answer.NOT_FOUND, Answer.FAILED, Answer.TOO_LARGE)
 WAITS = (*RETRIED, "breaker", "store", "restart")
@@ -189,6 +190,14 @@ class StoreInstruments:
         )
         self.reloads = shop.counter(
             "scand_reloads", "Times that the configuration was read again.", outcome=RELOADS
+        )
+        self.in_force = shop.gauge(
+            "scand_config_last_reload_successful",
+            "0 while what runs is not what the file said: the last reload was refused or invalid.",
+        )
+        self.in_force_since = shop.gauge(
+            "scand_config_last_reload_success_timestamp_seconds",
+            "When scand was last what the file said: at the start, or by a reload.",
         )
         self.restarts = shop.counter(
             "scand_restarts",

@@ -9,6 +9,7 @@ from scand import records
 from scand.ports import Clock
 from scand.telemetry.instruments import (
     EVENT_OUTCOMES,
+    IN_FORCE,
     SETTLED,
     EventInstruments,
     FeedInstruments,
@@ -30,6 +31,7 @@ class MetricsObserver:
         self._store = StoreInstruments(shop)
         self._feed.last_page.set(clock.now())
         self._feed.breaker_state.labels("closed").set(1)
+        self._file_read(successful=True)
         self._takers: dict[type[records.Record], _Taker] = {
             records.RequestEnded: self._request,
             records.BodyRead: self._body,
@@ -137,6 +139,12 @@ class MetricsObserver:
 
     def _reloaded(self, record: records.Reloaded) -> None:
         self._store.reloads.labels(record.outcome).inc()
+        self._file_read(successful=record.outcome in IN_FORCE)
+
+    def _file_read(self, *, successful: bool) -> None:
+        self._store.in_force.set(successful)
+        if successful:
+            self._store.in_force_since.set(self._clock.now())
 
     def _lifecycle(self, record: records.Lifecycle) -> None:
         """What it tells is read from the board."""

@@ -108,6 +108,16 @@ def test_an_event_kept_back_before_the_server_was_known() -> None:
     assert progress.change.put == [Gap(35, 35, T0)]
 
 
+def test_a_jump_that_was_followed_is_followed_again() -> None:
+    """Back before it, what lies up to the highest id ever covered is believed."""
+    far = 3 * JUMP
+    before = Position(50, anchored=True, high=far)
+    coverage = Coverage(before, inclusive=True)
+    assert answer(coverage, 50, far, far + 1).position.cursor == far + 1
+    coverage = Coverage(before, inclusive=True)
+    assert answer(coverage, 50, far + 1).position.cursor == 50
+
+
 def test_a_stray_beyond_a_proven_jump_is_left_out() -> None:
     """A full page proves its own ids, not one that is as far beyond them."""
     coverage = at_cursor(50, inclusive=True)

@@ -1,6 +1,6 @@
 """Whether every scan ends in exactly one place, and the parcels follow from them: I1 and I3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 
 from tests.simulation.answers import page
@@ -10,6 +10,7 @@ from tests.simulation.decisions import Decisions
 from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
 from tests.simulation.plan import Plan
 from tests.simulation.scans import Item, Name, Row
+from tests.simulation.terms import Terms
 from tests.simulation.truth import MILESTONES, Parcel, fold
 
 I1, I3 = Invariant.I1, Invariant.I3
@@ -18,8 +19,10 @@ I1, I3 = Invariant.I1, Invariant.I3
 class Accounts:
     """Follows what one store holds, from commit to commit."""
 
-    def __init__(self, plan: Plan, items: Sequence[Item], carrier: Carrier, tally: Tally) -> None:
-        self._plan, self._carrier, self._tally = plan, carrier, tally
+    def __init__(
+        self, plan: Plan, terms: Terms, items: Sequence[Item], carrier: Carrier, tally: Tally
+    ) -> None:
+        self._plan, self._terms, self._carrier, self._tally = plan, terms, carrier, tally
         self._at: dict[Name, list[Item]] = {}
         self._in: dict[int, list[Item]] = {}
         for item in items:
@@ -28,7 +31,6 @@ class Accounts:
         self._by_raw = {self._kept(item): item for item in items}
         self.read: list[Delivery] = []  # by the daemon, as pages to be committed
         self.decisions = Decisions()
-        self.extended = False  # the catalogue takes all from now on
         self.open(Books())
 
     def open(self, books: Books) -> None:
@@ -73,7 +75,14 @@ class Accounts:
             self._check_milestone(entry)
 
     def _rows_of(self, item: Item) -> Sequence[Row]:
-        return item.fate.rows if self.extended or item.fate.row else ()
+        return item.fate.rows if self._rulings(item) & {True} else ()
+
+    def _rulings(self, item: Item) -> set[bool]:
+        """What the catalogues have said of it that were in force since it first came."""
+        if item.fate.listed is None:
+            return {item.fate.row is not None}
+        in_force = [config.catalogue for config in self._terms.since(self._carrier.first_at(item))]
+        return {_takes(item.fate.listed, each.mode, each.known) for each in in_force}
 
     def _check_milestone(self, entry: Entry) -> None:
         """What is announced anew corrects what was announced before."""
@@ -88,16 +97,17 @@ class Accounts:
             raise Violation(I3, f"a dead letter of what was never served: {letter}")
         row = self._rows.get(item.name) if item.fate.readable else None
         require(letter.identity in self._identities(item), I3, "a wrong identity:", letter)
-        if item.fate.row is None and not (self.extended and item.fate.later):
+        rulings = self._rulings(item)
+        if True not in rulings:
             require(letter.reason == item.fate.reason, I3, "a wrong reason:", letter)
-            alone = len(self._at[item.name]) == 1 and not item.fate.rows
+            alone = len(self._at[item.name]) == 1
             require(row is None or not alone, I3, "applied, and a dead letter:", letter)
         elif letter.reason == "conflict":
             require(row not in (None, *item.fate.rows), I3, "no conflict:", letter, row)
         else:
             poison = any(each.fault is Fault.POISON_ROW for each in self._at[item.name])
             refused = poison and letter.reason == "processing_failed"
-            refused |= item.fate.row is None and letter.reason == item.fate.reason
+            refused |= False in rulings and letter.reason == item.fate.reason
             require(refused, I3, "a sound scan became a dead letter:", letter)
             applied = row is not None and row == item.fate.row
             require(not applied, I3, "applied, and a dead letter:", letter)
@@ -128,7 +138,7 @@ class Accounts:
         """Whether a letter tells of a scan: of a sound one, only where something hindered that."""
         told = self._by_raw[letter.raw]
         hindered = letter.reason in {"conflict", "processing_failed"}
-        sound = item.fate.row is not None and letter.state in {"open", "superseded"}
+        sound = self._rulings(item) == {True} and letter.state in {"open", "superseded"}
         return told is item or (told in self._at[item.name] and (hindered or not sound))
 
     def _kept(self, item: Item) -> bytes:
@@ -160,9 +170,11 @@ class Accounts:
 
     def unreplayed(self) -> Iterator[Letter]:
         """What the catalogue takes by now, and is still a dead letter."""
+        catalogue = self._terms.now.catalogue
         for letter in self._books.letters:
-            listed = letter.reason == "not_in_catalogue" and self.extended
-            if listed and letter.state == "open":
+            turned = letter.reason == "not_in_catalogue" and letter.state == "open"
+            row = self._by_raw[letter.raw].fate.listed if turned else None
+            if row is not None and _takes(row, catalogue.mode, catalogue.known):
                 yield letter
 
     def unrecorded(self) -> Iterator[Item]:
@@ -176,6 +188,12 @@ class Accounts:
                 lost = not here and item.gone_at == float("inf")
                 if lost and (healed or not _astray(delivery, item)):
                     yield item
+
+
+def _takes(row: Row, mode: str, known: Collection[str]) -> bool:
+    """Whether a catalogue lets a scan pass that some do not."""
+    kind = f"{row['type']}/{row['status_code']}"
+    return mode == "open" or (kind in known and row["run_id"] is not None)
 
 
 def _astray(delivery: Delivery, item: Item) -> bool:

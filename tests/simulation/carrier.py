@@ -18,6 +18,7 @@ from tests.simulation.faults import Fault, Tally
 from tests.simulation.manners import Manners
 from tests.simulation.plan import Plan, Streams
 from tests.simulation.scans import Item, Name
+from tests.simulation.terms import Terms
 from tests.simulation.trace import Trace
 from tests.simulation.troubles import TROUBLES, Trouble
 from tests.simulation.truth import late
@@ -48,7 +49,7 @@ class Exchange:
     start: Name
     limit: int
     began: float
-    timeout: float
+    timeouts: Sequence[float]
     answer: Answer | None = None
     delivery: Delivery | None = None
     over: bool = False
@@ -57,7 +58,8 @@ class Exchange:
         """How it went, as the client must see it."""
         if error is None or isinstance(error, httpx.HTTPError):
             return self.answer.verdict if self.answer else "failure"
-        timed_out = trio.current_time() >= self.began + self.timeout - 1e-9
+        took = trio.current_time() - self.began
+        timed_out = any(abs(took - timeout) < 1e-9 for timeout in self.timeouts)
         return "failure" if isinstance(error, trio.Cancelled) and timed_out else "neutral"
 
 
@@ -67,6 +69,7 @@ class Carrier(httpx.AsyncBaseTransport):
     def __init__(
         self,
         plan: Plan,
+        terms: Terms,
         items: Sequence[Item],
         betrayal: Betrayal | None,
         streams: Streams,
@@ -74,7 +77,8 @@ class Carrier(httpx.AsyncBaseTransport):
         tally: Tally,
         trace: Trace,
     ) -> None:
-        self._plan, self._items, self._betrayal = plan, items, betrayal
+        self._plan, self._terms = plan, terms
+        self._items, self._betrayal = items, betrayal
         self._fleeting = [item for item in items if item.fault is Fault.WITHDRAWN]
         self._places = [item.place for item in items]
         self._rng, self._net = streams["carrier"], streams["latency"]
@@ -83,6 +87,7 @@ class Carrier(httpx.AsyncBaseTransport):
         self._by_question: dict[tuple[Name, bytes], Delivery] = {}
         self._late = late(items)
         self._first: dict[Name, Item] = {}  # that was delivered at a place
+        self._first_at: dict[bytes, float] = {}
         self._holes = {
             item.place: self._hole(item.place - before.place, item)
             for before, item in pairwise(items)
@@ -102,15 +107,13 @@ class Carrier(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer, sooner or later or never."""
-        query = request.url.params
+        query, now = request.url.params, trio.current_time()
         start, limit = query.get("FromEventId", ""), int(query["Limit"])
-        timeout = self._plan.config.feed.timeout
-        exchange = Exchange(
-            start if self._plan.opaque else int(start), limit, trio.current_time(), timeout
-        )
+        timeouts = [config.feed.timeout for config in self._terms.since(now)]
+        exchange = Exchange(start if self._plan.opaque else int(start), limit, now, timeouts)
         self.requests += 1
         self._trace.note("asked", start, limit)
-        self._manners.begins()
+        self._manners.begins(limit)
         self._notice_losses()
         try:
             await trio.sleep(self._delay())
@@ -148,7 +151,7 @@ class Carrier(httpx.AsyncBaseTransport):
     def _delay(self) -> float:
         if self._happens(Fault.LATENCY):
             self._strike(Fault.LATENCY)
-            return self._plan.config.feed.timeout * self._net.uniform(0.2, 0.9)
+            return self._terms.now.feed.timeout * self._net.uniform(0.2, 0.9)
         return min(self._net.expovariate(1 / self._plan.latency), 4.0)
 
     def _happens(self, fault: Fault) -> bool:
@@ -170,7 +173,9 @@ class Carrier(httpx.AsyncBaseTransport):
         if fault is None:
             return self._honest(exchange)
         self._strike(fault)
-        return await TROUBLES[fault](Trouble(self._rng, self._plan, self._whole(exchange)))
+        longest = self._terms.now.feed.retry.retry_after_cap
+        trouble = Trouble(self._rng, self._plan, longest, self._whole(exchange))
+        return await TROUBLES[fault](trouble)
 
     def _is_down(self) -> bool:
         now = trio.current_time()
@@ -244,10 +249,15 @@ class Carrier(httpx.AsyncBaseTransport):
         """The page that was served with this body to this question, if it was as it should be."""
         return self._by_question.get((asked_from, body))
 
+    def first_at(self, item: Item) -> float:
+        """When a scan arrived for the first time; now, if it never did."""
+        return self._first_at.get(item.raw, trio.current_time())
+
     def _deliver(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         self._by_question[delivery.asked_from, self._body(delivery.items)] = delivery
         for item in delivery.items:
+            self._first_at.setdefault(item.raw, delivery.at)
             for fault in self._faults_of(item):
                 self._strike(fault)
 

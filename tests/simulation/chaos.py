@@ -46,10 +46,11 @@ async def turn_clocks(world: World) -> None:
 
 
 def is_actor(task: trio.lowlevel.Task) -> bool:
-    """Not what supervises: a housekeeper is one while it works."""
+    """Not what supervises: a housekeeper is one while it works, and who serves reloads."""
     if "supervise" not in task.name:
         return "limit_drain" not in task.name
-    return any("keep_house" in str(frame.f_code.co_name) for frame, _ in task.iter_await_frames())
+    running = {frame.f_code.co_name for frame, _ in task.iter_await_frames()}
+    return not running.isdisjoint({"keep_house", "serve"})
 
 
 def mistake(world: World) -> None:
@@ -150,4 +151,4 @@ async def _until_well(life: Life) -> None:
         if trio.current_time() > plan.deadline:
             world.checker.passage.settle(trio.current_time())
             raise Violation(Invariant.I8, "; ".join(world.checker.ailments()))
-        await trio.sleep(plan.config.feed.poll_interval)
+        await trio.sleep(life.settings.now.feed.poll_interval)

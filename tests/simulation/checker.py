@@ -2,24 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from itertools import islice
 
 import trio
 
 from scand.ports import PageResult
-from scand.records import BreakerChanged, ChildFailed, Lifecycle, PageFetched, Record
+from scand.records import (
+    BreakerChanged,
+    ChildFailed,
+    Committed,
+    FeedBetrayed,
+    Lifecycle,
+    PageFetched,
+    Record,
+    Reloaded,
+)
 from tests.simulation.accounts import Accounts
 from tests.simulation.backends import Connection
 from tests.simulation.betrayal import Betrayal
 from tests.simulation.books import Books
 from tests.simulation.carrier import Carrier, Delivery
 from tests.simulation.clock import JumpingClock
+from tests.simulation.configuration import File, built
 from tests.simulation.faults import Fault, Invariant, Tally, require
 from tests.simulation.manners import Manners
 from tests.simulation.passage import Passage
 from tests.simulation.plan import Plan
 from tests.simulation.pruning import Pruning
-from tests.simulation.scans import MAX_ID_JUMP, Item, Name
+from tests.simulation.scans import Item, Name
+from tests.simulation.terms import Terms
 from tests.simulation.trace import Trace
 
 I4, I5, I7, I8 = Invariant.I4, Invariant.I5, Invariant.I7, Invariant.I8
@@ -34,6 +46,8 @@ class Checker:
     def __init__(
         self,
         plan: Plan,
+        terms: Terms,
+        file: File,
         items: Sequence[Item],
         betrayal: Betrayal | None,
         carrier: Carrier,
@@ -42,19 +56,21 @@ class Checker:
         tally: Tally,
         trace: Trace,
     ) -> None:
-        self._plan, self._carrier, self._manners = plan, carrier, manners
+        self._plan, self._terms, self._file = plan, terms, file
+        self._carrier, self._manners = carrier, manners
         self._tally, self._trace = tally, trace
         self._places = {item.name: item.place for item in items} | {"": 0}
         self.books = Books(self._places)
-        self.accounts = Accounts(plan, items, carrier, tally)
-        self._pruning = Pruning(plan, tally)
-        self.passage = Passage(plan, items, betrayal, self.accounts, carrier, clock, tally)
+        self.accounts = Accounts(plan, terms, items, carrier, tally)
+        self._pruning = Pruning(plan, terms, tally)
+        told = self.accounts, carrier, clock, tally
+        self.passage = Passage(plan, terms, items, betrayal, *told)
         self._acknowledged = Books()
         self._under_way: Sequence[PageResult] = ()
         self._pages: list[Delivery] = []  # read, and not yet committed
         self._at_head_at = float("-inf")
         self._calm_from = max(plan.heal_at, *(item.shown_at for item in items))
-        self._reach = _reach(items)
+        self._items = items
         self.tidied = False
 
     # --- a process begins and ends
@@ -158,13 +174,31 @@ class Checker:
                 played = all(cause.startswith(PLAYED) for cause in causes)
                 require(played, I8, f"{child} crashed on its own:", causes)
             case PageFetched(from_id=from_id, at_head=at_head):
+                self._manners.pace.read(record)
                 self._fetched(from_id)
                 if at_head:
                     self._at_head_at = trio.current_time()
                     self.passage.holes.at_head()
+            case FeedBetrayed():
+                self._manners.pace.begin()
             case Lifecycle("following"):
+                self._manners.pace.begin()
                 self._pages = []
+            case Reloaded():
+                self._reloaded(record)
+            case Committed():
+                record = replace(record, passages=())  # of a salt, which is another in each run
         self._trace.note(type(record).__name__, record)
+
+    def _reloaded(self, record: Reloaded) -> None:
+        """The file was read, and is in force as a whole, or nothing of it is."""
+        file, outcome = self._file, record.outcome
+        require(outcome == file.outcome(), I8, "that is not what a reload was to do:", record)
+        if outcome == "applied":
+            file.in_force = file.read_last
+            self._terms.exchange(built(file.in_force))
+        if outcome in _STRIKES:
+            self._tally.strike(_STRIKES[outcome])
 
     # --- the end
 
@@ -177,8 +211,9 @@ class Checker:
         books = self.books
         if books.gaps:
             yield f"gaps are open: {books.gaps}"
-        if books.cursor < self._reach:
-            yield f"the cursor stays at {books.cursor}, below {self._reach}"
+        reach = _reach(self._items, self._terms.now.feed.max_id_jump)
+        if books.cursor < reach:
+            yield f"the cursor stays at {books.cursor}, below {reach}"
         if self._at_head_at < self._calm_from:
             yield f"it was last at the head at {self._at_head_at}"
         for item in self.passage.missing(trio.current_time()):
@@ -194,13 +229,20 @@ class Checker:
         self._tally.held(I8)
 
 
-def _reach(items: Sequence[Item]) -> int:
+_STRIKES = {
+    "applied": Fault.RELOADED,
+    "refused": Fault.UNLOADED,
+    "invalid": Fault.UNLOADED,
+}
+
+
+def _reach(items: Sequence[Item], max_id_jump: int) -> int:
     """How far the cursor must come: to the last id that it has reason to believe."""
     reach = before = 0
     for item in items:
         if item.gone_at < float("inf"):
             continue
-        if before and item.place - before > MAX_ID_JUMP:
+        if before and item.place - before > max_id_jump:
             break
         before = item.place
         reach = item.place if item.fate.readable else reach

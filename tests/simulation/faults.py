@@ -67,6 +67,8 @@ class Fault(StrEnum):
     DISCARD = "an operator discards dead letters"
     EXTENDED = "the catalogue is extended"
     MISTAKEN = "started as another feed"
+    RELOADED = "settings are exchanged by a reload"
+    UNLOADED = "a reload is refused"
 
 
 class Invariant(StrEnum):

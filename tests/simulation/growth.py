@@ -30,8 +30,12 @@ def grow(plan: Plan, streams: Streams) -> list[Item]:
 
 def _made(plan: Plan, makers: Sequence[Maker]) -> list[list[Item]]:
     items: list[list[Item]] = []
+    before = makers[0].place
     for maker in makers:
+        leaps, before = maker.place - before > plan.least_jump, maker.place
         made = maker.make()
+        if leaps and made[0].fault is Fault.POISON_FRAME:
+            made = [maker.plain()]
         alone = not items or items[-1][0].fate.readable or not plan.unreadable_alone
         items.append(made if alone or made[0].fate.readable else [maker.plain()])
     return items

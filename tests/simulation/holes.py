@@ -8,6 +8,7 @@ from tests.simulation.faults import Invariant, require
 from tests.simulation.plan import Plan
 from tests.simulation.rates import CLOCK_JUMPS
 from tests.simulation.scans import Name
+from tests.simulation.terms import Terms
 
 I2, I6 = Invariant.I2, Invariant.I6
 
@@ -22,8 +23,8 @@ FOR_YEARS = "9999"
 class Holes:
     """Follows the gap ledger of one store."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._window, self._opaque = plan.config.feed.late_window, plan.opaque
+    def __init__(self, plan: Plan, terms: Terms) -> None:
+        self._terms, self._opaque = terms, plan.opaque
         self._true_clock = not plan.rates.keys() & CLOCK_JUMPS
         self._had_head = False
         self._given_up: list[Range] = []
@@ -52,7 +53,8 @@ class Holes:
 
     def _is_old(self, delivery: Delivery) -> bool:
         """Whether all of a page can be read, and was written long before it was served."""
-        horizon = delivery.at - 2 * self._window - 1.0
+        longest = max(config.feed.late_window for config in self._terms.since(delivery.at))
+        horizon = delivery.at - 2 * longest - 1.0
         dates = [row["created_at"] for item in delivery.items for row in item.fate.rows]
         return (
             len(dates) >= len(delivery.items) > 0

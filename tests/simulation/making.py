@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tests.simulation.faults import Fault
 from tests.simulation.plan import Plan
-from tests.simulation.scans import Fate, Item, Name, Row
+from tests.simulation.scans import UNLISTED, Fate, Item, Name, Row
 from tests.support.parts import NOON
 
 _KNOWN = (
@@ -59,26 +59,20 @@ class Maker:
         return self._item(wire, Fate(row))
 
     def unknown(self) -> Item:
-        wire, row = self._scan("RETURN", "WAREHOUSE")
-        return self._item(wire, self._unlisted(row))
+        wire, row = self._scan(*UNLISTED)
+        return self._item(wire, _unlisted(row))
 
     def nameless(self) -> Item:
-        """Without a RunId, which only the open catalogue takes."""
+        """Without a RunId, which only an open catalogue takes."""
         wire, row = self._scan(*self.rng.choice(_KNOWN))
         wire["User"] = self.rng.choice([{"CarrierId": "NC"}, {"CarrierId": "NC", "RunId": None}])
-        return self._item(wire, self._unlisted(row | {"run_id": None}))
+        return self._item(wire, _unlisted(row | {"run_id": None}))
 
     def far_future(self) -> Item:
         wire, row = self._scan(*self.rng.choice(_KNOWN))
         wire["CreatedDateTimeUtc"] = row["created_at"] = "9999-12-31T23:59:59.9999999Z"
         late = self.plan.config.feed.order == "created_at"
         return self._item(wire, Fate(None, "far_future") if late else Fate(row))
-
-    def _unlisted(self, row: Row) -> Fate:
-        if self.plan.config.catalogue.mode == "open":
-            return Fate(row)
-        later = row if self.plan.extended_at < float("inf") else None
-        return Fate(None, "not_in_catalogue", later=later)
 
     def conflict(self) -> list[Item]:
         """Two scans under one id, one after the other."""
@@ -171,6 +165,10 @@ class Maker:
             return normal, normal
         east = moment + timedelta(hours=2)
         return f"{east.isoformat(sep=' ', timespec='microseconds')}79 +02:00", normal
+
+
+def _unlisted(row: Row) -> Fate:
+    return Fate(None, "not_in_catalogue", listed=row)
 
 
 _BREAKS = (('the door"', '"the door"'), ('the door"', "the door"), ('door"}', 'door"'))

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import trio
 
 from tests.simulation.faults import Invariant, Tally, require
+from tests.simulation.pace import Pace
+from tests.simulation.terms import Terms
 from tests.simulation.trace import Trace
 
 SLACK = 1e-6
@@ -34,9 +36,9 @@ class Mood:
 class Manners:
     """Judges when requests begin, by how those before them ended."""
 
-    def __init__(self, failures: int, reset_after: float, tally: Tally, trace: Trace) -> None:
-        self._threshold, self._reset_after = failures, reset_after
-        self._tally, self._trace = tally, trace
+    def __init__(self, terms: Terms, tally: Tally, trace: Trace) -> None:
+        self._terms, self._tally, self._trace = terms, tally, trace
+        self.pace = Pace(terms)
         self._opened = False  # ever, in this run
         self.new_process()
 
@@ -45,9 +47,11 @@ class Manners:
         self._moods = {Mood()}
         self._not_before = float("-inf")
         self._in_flight = 0
+        self.pace.begin()
 
-    def begins(self) -> None:
+    def begins(self, limit: int) -> None:
         """A request has arrived."""
+        self.pace.asks(limit)
         now = trio.current_time()
         require(now >= self._not_before - SLACK, I6, "asked before Retry-After was over")
         self._open_a_little()
@@ -57,6 +61,7 @@ class Manners:
     def ends(self, verdict: str, not_before: float = float("-inf")) -> None:
         """A request is over: a `success`, a `failure`, `neutral`, or `doubtful`."""
         self._in_flight -= 1
+        self.pace.answered(verdict)
         self._not_before = not_before
         self._moods = {after for mood in self._moods for after in self._after(mood, verdict)}
         self._opened |= all(mood.state == "open" for mood in self._moods)
@@ -70,18 +75,20 @@ class Manners:
             yield mood
         if verdict in {"failure", "doubtful"}:
             failures = mood.failures + 1
-            if mood.state == "half-open" or failures >= self._threshold:
+            threshold = self._terms.now.feed.breaker.failures
+            if mood.state == "half-open" or failures >= threshold:
                 yield Mood("open", failures, trio.current_time())
             else:
                 yield replace(mood, failures=failures)
 
     def _open_a_little(self) -> None:
         now = trio.current_time()
-        early = min(mood.opened_at for mood in self._moods) + self._reset_after - now
+        rest = min(config.feed.breaker.reset_after for config in self._terms.since(now))
+        early = min(mood.opened_at for mood in self._moods) + rest - now
         self._moods = {
             replace(mood, state="half-open") if mood.state == "open" else mood
             for mood in self._moods
-            if mood.state != "open" or mood.opened_at + self._reset_after <= now + SLACK
+            if mood.state != "open" or mood.opened_at + rest <= now + SLACK
         }
         require(self._moods, I6, "asked while open, too early by", early)
 

@@ -9,10 +9,10 @@ from scand.actors.replayer import replay
 from scand.core.errors import StoreBlockedError
 from scand.core.event import EventId
 from scand.core.review import Item, Outcome, Selection, State
-from scand.runtime.components import build_review
 from tests.simulation.books import Letter
 from tests.simulation.faults import Fault
 from tests.simulation.rates import SETS_BACK
+from tests.simulation.reloads import misread_now_and_then, reload_now_and_then
 from tests.simulation.world import Life
 
 
@@ -21,6 +21,8 @@ async def operate(life: Life) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_answer_halts, life)
         nursery.start_soon(_extend, life)
+        nursery.start_soon(reload_now_and_then, life)
+        nursery.start_soon(misread_now_and_then, life)
         for fault, act in _ACTS.items():
             nursery.start_soon(_now_and_then, life, fault, act)
 
@@ -52,7 +54,7 @@ async def _answer_halts(life: Life) -> None:
 async def _extend(life: Life) -> None:
     """A new catalogue takes effect with the next process."""
     world, at = life.world, life.plan.extended_at
-    if at == float("inf") or world.checker.accounts.extended:
+    if at == float("inf") or world.extended:
         return
     await trio.sleep_until(at)
     life.stop(Fault.EXTENDED)
@@ -121,13 +123,13 @@ async def _between(life: Life, change: Callable[[], Awaitable[object]]) -> bool:
 
 async def _replay(life: Life) -> bool:
     """Try all that are open, from the first to the last."""
-    checker, review = life.world.checker, build_review(life.world.config)
+    checker, review = life.world.checker, life.review
     after: int | None = 0
     tried: list[Item] = []
     while after is not None:
         checker.accounts.decisions.asked("replayed", [one.identity for one in _open(life)])
         try:
-            batch = await replay(life.store, Selection(state=State.OPEN, after=after), review)
+            batch = await replay(life.store, Selection(state=State.OPEN, after=after), review.now)
         except StoreBlockedError:
             break
         after = batch.after

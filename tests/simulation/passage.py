@@ -13,7 +13,8 @@ from tests.simulation.faults import Fault, Invariant, Tally, Violation, require
 from tests.simulation.holes import Holes
 from tests.simulation.plan import Plan
 from tests.simulation.scans import Item
-from tests.simulation.truth import late, promised
+from tests.simulation.terms import Terms
+from tests.simulation.truth import Promise, late, promises
 
 I2, I3, I9 = Invariant.I2, Invariant.I3, Invariant.I9
 
@@ -30,6 +31,7 @@ class Passage:
     def __init__(
         self,
         plan: Plan,
+        terms: Terms,
         items: Sequence[Item],
         betrayal: Betrayal | None,
         accounts: Accounts,
@@ -37,16 +39,16 @@ class Passage:
         clock: JumpingClock,
         tally: Tally,
     ) -> None:
-        self._plan, self.holes = plan, Holes(plan)
+        self._plan, self._terms, self.holes = plan, terms, Holes(plan, terms)
         self._items, self._betrayal, self._clock = items, betrayal, clock
         self._accounts, self._carrier, self._tally = accounts, carrier, tally
         self._places = [item.place for item in items]
-        self._promised = promised(items, plan.config.feed.late_window)
-        self._lasting = {group[0].place for group in self._promised if group[0].epoch == 0}
+        self._promises = promises(items)
         self._late = late(items)
         self._waiting: set[int] = set()  # passed, and still looked for
         self._lost: set[int] = set()  # given up, lost, or history
         self._misdated: set[int] = set()  # history only to a clock that was ahead
+        self._moved_over: list[tuple[int, int]] = []  # by an operator
         self.open(Books())
 
     def open(self, books: Books, audited: int = 0) -> None:
@@ -60,6 +62,7 @@ class Passage:
         for incident in new:
             self._check_incident(incident)
             if incident.action in OPERATED:
+                self._moved_over.append((before, incident.now))
                 before = incident.now
         for page in pages:
             before = self._follow(page, before, new)
@@ -92,6 +95,7 @@ class Passage:
             self._waiting.add(place)
             return
         was_there = delivery is not None and item.visible(delivery.at)
+        was_there &= not self._is_kept_back(item, delivery)
         require(not was_there, I2, "the cursor passed a scan that was there:", item)
         if self._plan.opaque:  # what is not there leaves no hole
             self._lost.add(place)
@@ -102,6 +106,11 @@ class Passage:
         self._lost.add(place)
         if delivery is None or self._clock.was_ahead_since(delivery.at):
             self._misdated.add(place)
+
+    def _is_kept_back(self, item: Item, delivery: Delivery | None) -> bool:
+        """Whether a server that leaves out the first did so, of an id that was known before."""
+        shown = delivery.items if delivery else ()
+        return self._accounts.has_place(item.place) and not any(each is item for each in shown)
 
     def _in_gap(self, place: int) -> bool:
         at = bisect_right(self._books.gaps, (place, float("inf"))) - 1
@@ -134,8 +143,10 @@ class Passage:
         self._waiting.discard(place)
         self._lost.add(place)
         require(ends, I2, "nobody looks any more for", place)
-        too_early = "given_up" in ends and place in self._lasting
-        require(not too_early, I9, "given up too early:", place)
+        if "given_up" in ends:
+            lasting = (each.variants[0] for each in self._promised())
+            too_early = any(item.place == place and item.epoch == 0 for item in lasting)
+            require(not too_early, I9, "given up too early:", place)
 
     # --- a feed that betrays
 
@@ -162,10 +173,19 @@ class Passage:
 
     # --- at the end
 
+    def _promised(self) -> Iterator[Promise]:
+        """What came in time, by every window that was in force since it could be late."""
+        for promise in self._promises:
+            if promise.late_by <= 0 or promise.late_by <= self._least_window(promise.beyond):
+                yield promise
+
+    def _least_window(self, since: float) -> float:
+        return min(config.feed.late_window for config in self._terms.since(since))
+
     def missing(self, now: float) -> Iterator[Item]:
         """What was promised, and is not there."""
         anew = any(each.action in MOVES and each.was != each.now for each in self._books.audit)
-        for group in self._promised:
+        for group, _ in self._promised():
             owed = (group[0].epoch == 0 or anew) and group[0].place not in self._misdated
             owed &= not self.skipped(group[0].place)
             if owed and group[0].shown_at <= now and not any(map(self._accounts.has, group)):
@@ -173,7 +193,12 @@ class Passage:
 
     def unrecorded(self) -> Iterator[Item]:
         """What was read, and is not there; unless it was skipped before it was committed."""
-        return (item for item in self._accounts.unrecorded() if not self.skipped(item.place))
+        return (item for item in self._accounts.unrecorded() if not self._unwanted(item.place))
+
+    def _unwanted(self, place: int) -> bool:
+        """Whether it was skipped, or had been lost, was read again and then moved over."""
+        over = any(low < place <= high for low, high in self._moved_over)
+        return self.skipped(place) or (over and place in self._lost)
 
     def skipped(self, place: int) -> bool:
         """Whether an operator did not want it."""
@@ -189,7 +214,7 @@ class Passage:
             raise Violation(I3, f"served, but never recorded: {item}")
         self.holes.balance(self._books, self._accounts.recorded())
         found = {place for place in self._late if self._accounts.has_place(place)}
-        if found & {group[0].place for group in self._promised}:
+        if found & {promise.variants[0].place for promise in self._promised()}:
             self._tally.held(I9)
 
 

@@ -5,15 +5,14 @@ Every concern has a random stream of its own, so that a change in one does not r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from scand.config import Config
+from scand.config import Config, parse_duration
+from tests.simulation.configuration import FIXED, LIVE, PRUNING, Said, built
 from tests.simulation.faults import Fault
-from tests.simulation.rates import ACTIVE, ORDERED, SETS_BACK, swarm
-from tests.support.parts import settings
+from tests.simulation.rates import ACTIVE, EDITS, ORDERED, SETS_BACK, swarm
+from tests.simulation.scans import MAX_BODY, MAX_ID_JUMP
 
 WINDOW = 400.0
 """Seconds of faults, about; then the world heals."""
@@ -77,6 +76,7 @@ class Plan:
     round: float
     at_once: int
     # the daemon
+    said: Said
     config: Config
     extended_at: float
 
@@ -105,14 +105,33 @@ class Plan:
         return not self.unreadable_alone and not self.rates.keys() & SETS_BACK
 
     @property
+    def least_jump(self) -> int:
+        """How far ids may lie apart, and an event between them that breaks its pages is found.
+
+        Behind a jump too far to be believed, it looks like a feed that is broken everywhere.
+        """
+        least: int = LIVE["feed.max_id_jump"][0]
+        return least if self.rates.keys() & EDITS else MAX_ID_JUMP
+
+    @property
     def page(self) -> int:
         """The most events that the carrier grants."""
         return min(self.cap or self.config.feed.limit, self.config.feed.limit)
 
     @property
+    def reloadable(self) -> Mapping[str, Sequence[Any]]:
+        """What a reload may set: it spares the daemon as well."""
+        few = self.opaque or (Fault.UNREADABLE in self.rates and self.can_leap)
+        limits = [limit for limit in LIVE["feed.limit"] if limit > LEAST_PAGE or not few]
+        kept = {key for key in PRUNING if Fault.PRUNED not in self.rates}
+        values = {key: LIVE[key] for key in LIVE if key not in kept}
+        return values | {"feed.limit": limits}
+
+    @property
     def deadline(self) -> float:
         """When it must have recovered: every wait that the settings allow, a few times over."""
-        feed = self.config.feed
+        patient = {key: LIVE[key][-1] for key in LIVE if self.rates.keys() & EDITS}
+        feed = built({**self.said, **patient}).feed
         polls = 24 * (self.backlog + self.events)
         pauses = feed.retry.retry_after_cap + feed.retry.refused_pause + feed.breaker.reset_after
         return self.heal_at + polls * feed.poll_interval + 4 * feed.late_window + 6 * pauses + 900
@@ -121,17 +140,21 @@ class Plan:
 def draw(seed: int, faults: frozenset[Fault] = ACTIVE) -> Plan:
     """The plan of a seed, with no other faults than these."""
     rng = Random(f"{seed}/plan")
-    rates = swarm(rng, faults)
+    drawn = swarm(rng, (fault for fault in Fault if fault not in EDITS))
+    drawn |= swarm(Random(f"{seed}/edits"), sorted(EDITS))
+    rates = {fault: rate for fault, rate in drawn.items() if fault in faults}
     opaque = rng.random() < rates.pop(Fault.OPAQUE, 0.0)
     if opaque:
         rates = {fault: rate for fault, rate in rates.items() if fault not in ORDERED}
         rates[Fault.OPAQUE] = 1.0
-    late_window = rng.choice([5.0, 20.0, 60.0])
+    windows = LIVE["feed.late_window"]
+    late_window = rng.choice(windows)
     inclusive = rng.random() < 0.6 or opaque
     span = rng.choice([60.0, 150.0, 300.0])
     heal_at = span + rng.uniform(20.0, WINDOW - span)
     order = "created_at" if opaque else rng.choice(["event_id", "created_at"])
-    config = _config(rng, order, late_window, rates, inclusive=inclusive)
+    said = _said(rng, order, late_window, rates, inclusive=inclusive)
+    shortest = windows[0] if rates.keys() & EDITS else late_window
     extended = rng.random() < rates.get(Fault.EXTENDED, 0.0)
     return Plan(
         seed=seed,
@@ -145,7 +168,7 @@ def draw(seed: int, faults: frozenset[Fault] = ACTIVE) -> Plan:
         parcels=rng.randint(2, 12),
         span=span,
         heal_at=heal_at,
-        lag=3600.0 if opaque else rng.choice([0.0, 0.5]) * late_window,
+        lag=3600.0 if opaque else rng.choice([0.0, 0.5]) * parse_duration(shortest),
         inclusive=inclusive,
         cap=rng.randint(LEAST_PAGE if opaque else 1, 12) if Fault.CAPPED in rates else 0,
         when_idle=rng.choice(["empty", "204"] if inclusive else ["empty", "204", "404"]),
@@ -158,7 +181,8 @@ def draw(seed: int, faults: frozenset[Fault] = ACTIVE) -> Plan:
         **rng.choice(CHANNELS),
         round=rng.choice([2.0, 20.0, 60.0]),
         at_once=rng.choice([1, 3, 20]),
-        config=config,
+        said=said,
+        config=built(said),
         extended_at=heal_at * rng.random() if extended else float("inf"),
     )
 
@@ -180,49 +204,46 @@ def _backend(rng: Random, rates: Mapping[Fault, float]) -> str:
     return "file" if dice > 0.85 else "memory"
 
 
-@cache
-def _section(path: Path, *items: tuple[str, Any]) -> Config:
-    """The same values come again and again, and validating them takes its time."""
-    sections: dict[str, dict[str, Any]] = {}
-    for name, value in items:
-        *folders, key = name.split(".")
-        place = sections
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[key] = value
-    return settings(path, **sections)
-
-
-def _config(
-    rng: Random, order: str, late_window: float, rates: Mapping[Fault, float], *, inclusive: bool
-) -> Config:
+def _said(
+    rng: Random, order: str, late_window: str, rates: Mapping[Fault, float], *, inclusive: bool
+) -> Said:
     truth = "inclusive" if inclusive else "exclusive"
     opaque = Fault.OPAQUE in rates
-    limits = [LEAST_PAGE, 5, 8, 13, 20] if opaque else [1, 2, 3, 5, 8, 13, 20]
-    pruned = Fault.PRUNED in rates
+    limits = [limit for limit in LIVE["feed.limit"] if limit >= LEAST_PAGE or not opaque]
     modes = ["strict"] if Fault.EXTENDED in rates else ["open", "open", "strict"]
-    return _section(
-        Path("scand.db"),
-        ("feed.id_kind", "opaque" if opaque else "integer"),
-        ("feed.limit", rng.choice(limits)),
-        ("feed.poll_interval", rng.choice(["2s", "5s"])),
-        ("feed.timeout", rng.choice(["5s", "15s"])),
-        ("feed.order", order),
-        ("feed.from", rng.choice(["auto", "auto", truth])),
-        ("feed.late_window", f"{late_window:g}s"),
-        ("feed.max_id_jump", 1000),
-        ("feed.on_reset", rng.choice(["halt", "continue"])),
-        ("feed.on_retention_gap", rng.choice(["halt", "continue"])),
-        ("feed.breaker.failures", rng.choice([1, 2, 5])),
-        ("feed.breaker.reset_after", rng.choice(["3s", "20s"])),
-        ("feed.retry.base", rng.choice(["100ms", "1s"])),
-        ("feed.retry.cap", rng.choice(["2s", "15s"])),
-        ("feed.retry.retry_after_cap", "30s"),
-        ("feed.retry.refused_pause", rng.choice(["2s", "15s"])),
-        ("catalogue.mode", rng.choice(modes)),
-        ("processors.shards", rng.choice([1, 2, 3, 4])),
-        ("store.keep_events", rng.choice(["1s", "20s", "2m"]) if pruned else "forever"),
-        ("store.keep_dead_letters", rng.choice(["1s", "20s", "2m"]) if pruned else "90d"),
-        ("supervisor.intensity", rng.choice([2, 5, 1000])),
-        ("supervisor.drain_timeout", rng.choice(["0.5s", "20s"])),
-    )
+    values = {**LIVE, **FIXED, "feed.limit": limits, "catalogue.mode": modes}
+    values |= {key: LIVE[key][1:] for key in PRUNING} | {"feed.from": ["auto", "auto", truth]}
+    drawn = [key for key in _DRAWN if key not in PRUNING or Fault.PRUNED in rates]
+    return {
+        "feed.id_kind": "opaque" if opaque else "integer",
+        "feed.order": order,
+        "feed.late_window": late_window,
+        "feed.max_body": f"{MAX_BODY >> 10}KiB",
+        **_AT_FIRST,
+        **{key: rng.choice(values[key]) for key in drawn},
+    }
+
+
+_DRAWN = (
+    *("feed.limit", "feed.poll_interval", "feed.timeout", "feed.from"),
+    *("feed.on_reset", "feed.on_retention_gap"),
+    *("feed.breaker.failures", "feed.breaker.reset_after"),
+    *("feed.retry.base", "feed.retry.cap", "feed.retry.refused_pause"),
+    *("catalogue.mode", "processors.shards", *PRUNING),
+    *("supervisor.intensity", "supervisor.drain_timeout"),
+)
+"""Settings of which each seed draws one value."""
+
+_AT_FIRST: Said = {
+    "feed.max_id_jump": MAX_ID_JUMP,
+    "feed.max_future": "1d",
+    "feed.retry.retry_after_cap": "30s",
+    "catalogue.known": LIVE["catalogue.known"][0],
+    **{key: LIVE[key][0] for key in PRUNING},
+    "supervisor.period": "60s",
+    "metrics.listen": "",
+    "traces.endpoint": "",
+    "traces.events_per_second": 100,
+    "traces.flush_timeout": "0.1s",
+}
+"""Settings that only a reload or a restart changes."""

@@ -8,6 +8,7 @@ from tests.simulation.books import Books, Entry
 from tests.simulation.faults import Fault, Invariant, Tally, require
 from tests.simulation.plan import Plan
 from tests.simulation.rates import CLOCK_JUMPS
+from tests.simulation.terms import Terms
 from tests.simulation.truth import fold
 from tests.support.parts import NOON
 
@@ -17,8 +18,8 @@ I1, I4, I5 = Invariant.I1, Invariant.I4, Invariant.I5
 class Pruning:
     """Follows what leaves the journal of one store."""
 
-    def __init__(self, plan: Plan, tally: Tally) -> None:
-        self._order, self._keep = plan.config.feed.order, plan.config.store.keep_events
+    def __init__(self, plan: Plan, terms: Terms, tally: Tally) -> None:
+        self._order, self._terms = plan.config.feed.order, terms
         self._true_clock = not plan.rates.keys() & CLOCK_JUMPS
         self._tally = tally
         self._gone: set[int] = set()
@@ -50,4 +51,6 @@ class Pruning:
     def _check_age(self, entry: Entry) -> None:
         if self._true_clock and entry.seq not in self._gone:
             age = NOON + trio.current_time() - entry.recorded_at / 1000
-            require(age >= self._keep, I4, "pruned too early:", age, entry)
+            in_force = self._terms.since(self._terms.begun)  # a round goes on as it was begun
+            least = min(config.store.keep_events for config in in_force)
+            require(age >= least, I4, "pruned too early:", age, entry)

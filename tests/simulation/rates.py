@@ -1,6 +1,6 @@
 """How often each fault strikes, and which of them a seed draws."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from random import Random
 
 from tests.simulation.faults import Fault
@@ -22,6 +22,9 @@ ORDERED = {
 OPERATED = {Fault.REWIND, Fault.MOVED, Fault.REPLAY, Fault.DISCARD}
 """What operators do for no reason that the feed would give them."""
 
+EDITS = {Fault.RELOADED, Fault.UNLOADED}
+"""After a reload that was refused, the next process begins with what the file says."""
+
 SETS_BACK = {*OPERATED, Fault.EXTENDED, Fault.REPAIRED}
 """Faults after which an operator reads the feed again, in the end."""
 
@@ -34,6 +37,8 @@ MOST: Mapping[Fault, float] = {
     Fault.MOVED: 0.06,
     Fault.REPLAY: 0.05,
     Fault.DISCARD: 0.06,
+    Fault.RELOADED: 0.06,
+    Fault.UNLOADED: 0.04,
     # per process
     Fault.STOP: 1.0,
     Fault.CANCEL: 1.0,
@@ -89,13 +94,13 @@ MOST: Mapping[Fault, float] = {
 """The greatest rate that a seed draws for a fault."""
 
 
-def swarm(rng: Random, faults: frozenset[Fault]) -> dict[Fault, float]:
+def swarm(rng: Random, faults: Iterable[Fault]) -> dict[Fault, float]:
     """Each seed has its own selection of `faults`, some of it mild and some of it wild."""
     share = rng.choice([0.15, 0.4, 0.8])
     wildness = rng.choice([0.3, 1.0])
-    drawn = {fault: (rng.random(), rng.uniform(0.2, 1.0)) for fault in Fault}
+    drawn = {fault: (rng.random(), rng.uniform(0.2, 1.0)) for fault in faults}
     return {
         fault: MOST[fault] * wildness * strength
         for fault, (chance, strength) in drawn.items()
-        if chance < share and fault in faults
+        if chance < share
     }

@@ -53,7 +53,7 @@ def run(seed: int, faults: frozenset[Fault] = ACTIVE, *, keep: bool = False) -> 
         with (
             collected_later(),
             deterministic(seed),
-            rewired(plan, world.streams["jitter"], world.stall),
+            rewired(plan, world.streams["jitter"], world.stall, world.file.read),
         ):
             trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[guard])
     except BaseException:

@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 from tests.simulation.faults import Fault
 
 MAX_ID_JUMP = 1000
-"""As in the plan's settings: a longer step is not believed at once."""
+"""As the settings are at first: a longer step is not believed at once."""
+
+MAX_BODY = 1 << 15
+"""Bytes that the daemon is willing to read: every honest page is shorter."""
+
+UNLISTED = ("RETURN", "WAREHOUSE")
+"""A Type and a StatusCode that are not in the catalogue as it ships."""
 
 FIELDS = (
     *("event_id", "parcel_id", "type", "created_at", "status_code", "run_id"),
@@ -23,18 +29,18 @@ Name = int | str
 class Fate(NamedTuple):
     """What must become of a scan: a row of the journal, or a dead letter with this reason.
 
-    Once the catalogue is extended, the row may be `later`.
+    A catalogue that takes all, or knows its kind, makes it the row `listed`.
     """
 
     row: Row | None
     reason: str = ""
     readable: bool = True
-    later: Row | None = None
+    listed: Row | None = None
 
     @property
     def rows(self) -> Sequence[Row]:
         """What it may be in the journal."""
-        return [row for row in (self.row, self.later) if row is not None]
+        return [row for row in (self.row, self.listed) if row is not None]
 
 
 @dataclass(frozen=True)

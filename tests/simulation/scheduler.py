@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ import trio
 import trio._core._run as trio_run
 
 from scand.actors import housekeeper
-from scand.runtime import daemon
+from scand.runtime import daemon, reloading
 from tests.simulation.faults import Invariant, Violation
 from tests.simulation.plan import Plan
 
@@ -40,14 +41,20 @@ def deterministic(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def rewired(plan: Plan, jitter: Random, on_slice: Hook) -> Iterator[None]:
-    """The names that `run_tree` looks up when it wires, exchanged for the time of a run."""
+def rewired(
+    plan: Plan, jitter: Random, on_slice: Hook, read: Callable[[Path], str]
+) -> Iterator[None]:
+    """The names that `run_tree` looks up when it wires, exchanged for the time of a run.
+
+    `read` gives the text of the configuration file.
+    """
     process: Any = vars(daemon)["process"]
 
     async def stalled(slices: Any, *args: Any) -> None:
         await process(Stalled(slices, on_slice), *args)
 
     with (
+        exchanged(reloading, read=read),
         exchanged(housekeeper, ROUND=plan.round, AT_ONCE=plan.at_once),
         exchanged(
             daemon,

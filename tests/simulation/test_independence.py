@@ -21,6 +21,7 @@ ORACLE = (
     "betrayal",
     "checker",
     "manners",
+    "pace",
     "faults",
 )
 MESSAGES = {"scand.ports", "scand.records"}

@@ -13,18 +13,20 @@ from tests.simulation.answers import HTML, JSON, PLAIN, Answer, gzipped
 from tests.simulation.faults import Fault
 from tests.simulation.plan import Plan
 from tests.simulation.rates import CLOCK_JUMPS
+from tests.simulation.scans import MAX_BODY
 from tests.support.parts import NOON
-
-MAX_BODY = 1 << 15
-"""Bytes that the daemon is willing to read: every honest page is shorter."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is known where an answer goes wrong: `body` is the page that was asked for."""
+    """What is known where an answer goes wrong: `body` is the page that was asked for.
+
+    `longest_wait` is how long the daemon waits at the most when it is told to, in seconds.
+    """
 
     rng: Random
     plan: Plan
+    longest_wait: float
     body: bytes
 
 
@@ -35,7 +37,6 @@ async def _error(trouble: Trouble) -> Answer:
 async def _throttle(trouble: Trouble) -> Answer:
     rng, now = trouble.rng, trio.current_time()
     status, seconds = rng.choice([429, 429, 503]), rng.choice([1.0, 5.0, 20.0, 300.0])
-    cap = trouble.plan.config.feed.retry.retry_after_cap
     headers = {"retry-after": f"{seconds:g}"}
     match rng.randrange(4):
         case 0 if not trouble.plan.rates.keys() & CLOCK_JUMPS:
@@ -46,7 +47,7 @@ async def _throttle(trouble: Trouble) -> Answer:
             headers = {"ratelimit": f'"minute";r=0;t={seconds:g}'}
         case 2 if status == 429:
             headers, seconds = {}, 0.0
-    return Answer("neutral", status, headers, not_before=now + min(seconds, cap))
+    return Answer("neutral", status, headers, not_before=now + min(seconds, trouble.longest_wait))
 
 
 async def _refused(trouble: Trouble) -> Answer:

@@ -1,7 +1,7 @@
 """The oracle: what a client that lost nothing must know. It shares no code with scand."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.simulation.scans import Item, Row
 
@@ -35,20 +35,28 @@ def parcel_of(rows: list[Row], order: str) -> Parcel:
 _LATEST = ("parcel_id", "event_id", "type", "created_at", "status_code", "run_id")
 
 
-def promised(items: Iterable[Item], late_window: float) -> list[list[Item]]:
-    """What must be found: places shown within `late_window` of the first one beyond them.
+class Promise(NamedTuple):
+    """What is served at a place, one thing after the other, without a break and for ever.
 
-    Each as what is served there, one thing after the other, without a break and for ever.
+    It must be found if it was shown within `late_window` of the first one `beyond` it.
     """
+
+    variants: list[Item]
+    beyond: float
+
+    @property
+    def late_by(self) -> float:
+        """Seconds after the first one beyond it."""
+        return self.variants[0].shown_at - self.beyond
+
+
+def promises(items: Iterable[Item]) -> list[Promise]:
+    """What must be found, if it is not too late."""
     places: dict[tuple[int, int], list[Item]] = {}
     for item in items:
         places.setdefault((item.epoch, item.place), []).append(item)
     beyond = _first_beyond(places)
-    return [
-        variants
-        for at, variants in places.items()
-        if variants[0].shown_at <= beyond[at] + late_window and _for_ever(variants)
-    ]
+    return [Promise(variants, beyond[at]) for at, variants in places.items() if _for_ever(variants)]
 
 
 def late(items: Iterable[Item]) -> set[int]:

@@ -34,18 +34,20 @@ PAGE = PageFetched(1, 7, 1, 0.1, 100, at_head=True, reread=False, gaps=0, newest
 
 
 class Stopped:
-    """A clock that stands still."""
+    """A clock that stands still until it is set."""
+
+    moment = NOON
 
     def now(self) -> float:
-        return NOON
+        return self.moment
 
 
 class Scraped:
     """What there is to be scraped after some records."""
 
     def __init__(self, *records: Record, figures: Figures = FIGURES) -> None:
-        clock = Stopped()
-        self.board, self._observer = StatusBoard(clock), MetricsObserver(clock)
+        self.clock = Stopped()
+        self.board, self._observer = StatusBoard(self.clock), MetricsObserver(self.clock)
         registry = self._observer.registry
         self.exposition = Exposition(registry, self.board, lambda: LEVELS, lambda: figures)
         self.exposition._read()

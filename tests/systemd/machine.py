@@ -82,14 +82,21 @@ class Machine:
 
     def run(self, *command: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside, to its end."""
-        inside = ["nsenter", "--target", str(self.pid), "--all", "--"]
         given = {
             "capture_output": True,
             "text": True,
             "timeout": PATIENCE,
             "env": login(),
         } | options
-        return subprocess.run([*inside, *map(str, command)], check=False, **given)
+        return subprocess.run(self._inside(command), check=False, **given)
+
+    def begin(self, *command: object) -> subprocess.Popen[str]:
+        """Run a command inside, beside the test, which writes to it and reads from it."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(self._inside(command), text=True, env=login(), **pipes)
+
+    def _inside(self, command: Sequence[object]) -> list[str]:
+        return ["nsenter", "--target", str(self.pid), "--all", "--", *map(str, command)]
 
     def must(self, *command: object, **options: Any) -> str:
         """Run a command inside that succeeds; what it prints."""

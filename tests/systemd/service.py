@@ -1,6 +1,8 @@
 """The service on a machine, as its README says to install it, with other numbers where wanted."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.systemd.machine import Machine
@@ -13,6 +15,14 @@ EXECUTE = """
 import sqlite3, sys
 with sqlite3.connect("/var/lib/scand/scand.db") as connection:
     connection.execute(sys.argv[1])
+"""
+
+LOCK = """
+import sqlite3, sys, time
+connection = sqlite3.connect("/var/lib/scand/scand.db", isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(float(sys.stdin.readline()))
 """
 
 
@@ -64,6 +74,12 @@ class Service:
         """Wait until the status line of `systemctl status` has this text."""
         self.machine.wait_until(lambda: text in self.show("StatusText")["StatusText"])
 
+    def start_took(self) -> float:
+        """Seconds from the start of the process until it was ready, as systemd saw it."""
+        begun, ready = "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"
+        seen = self.show(begun, ready)
+        return (int(seen[ready]) - int(seen[begun])) / 1e6
+
     @property
     def pid(self) -> int:
         """As the machine counts."""
@@ -92,6 +108,25 @@ class Service:
     def sql(self, statement: str) -> None:
         """What no daemon does to its store."""
         self.machine.must("/usr/bin/python3", "-c", EXECUTE, statement)
+
+    @contextmanager
+    def locked(self) -> Iterator[Callable[[float], None]]:
+        """Nobody else can write the store, until so many seconds after the call of what is given.
+
+        Others wait no longer than SQLite's busy timeout, then they give up.
+        """
+        with self.machine.begin("/usr/bin/python3", "-c", LOCK) as keeper:
+            assert keeper.stdin
+            assert keeper.stdout
+            assert keeper.stdout.readline() == "locked\n"
+
+            def release_in(seconds: float) -> None:
+                print(seconds, file=keeper.stdin, flush=True)
+
+            try:
+                yield release_in
+            finally:
+                keeper.stdin.close()  # which ends it, where it was not told
 
     def status(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.scand("status", "--json"))

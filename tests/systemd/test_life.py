@@ -66,6 +66,23 @@ def test_the_status_says_how_far_it_is(install: Install) -> None:
         service.wait_status(f"cursor {witness.api.world.head}, at the head")
 
 
+def test_opening_the_store_may_take_longer_than_a_start(install: Install) -> None:
+    """systemd is asked for more time while the store is made ready, and the start succeeds."""
+    limit, unit = 3, "[Service]\nTimeoutStartSec=3s\n"
+    with install(NOWHERE) as service, witnessed(WorldPlan(events=50)) as (_, url):
+        service.start()
+        service.stop()
+        service.configure(url)  # another address is written into the store when it is opened
+        service.change(unit)
+        with service.locked() as release_in:
+            service.machine.systemctl("start", "--no-block", "scand")
+            service.wait_status("opening /var/lib/scand/scand.db")
+            release_in(limit + 0.5)
+            service.wait(NRestarts="0", **RUNNING)
+        assert service.start_took() > limit
+        service.wait_for("feed.caught_up")
+
+
 def test_a_mistake_in_the_configuration_is_not_tried_again(install: Install) -> None:
     """Exit status 2 is final, and the journal names the key."""
     with install(NOWHERE, text='limit = "many"') as service:

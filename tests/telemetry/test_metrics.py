@@ -46,6 +46,7 @@ COMMIT = Committed(2, 5, 4, 3, 5, 1, 96, 6, 7, 0.02, superseded=8, gaps_lost=9)
 BLOCKED = StoreBlocked("the disk is full", 2.0, 1)
 OPENED = BreakerChanged("closed", "open", 30.0)
 HALTED = FeedBetrayed("reset", "halt", "the feed begins at 1 and ends below 9")
+INVALID = Reloaded("invalid", errors=["feed.limit: too small"])
 CRASH = ChildFailed("ingest", ["ZeroDivisionError"], 0.5)
 
 EVERYTHING: tuple[Record, ...] = (
@@ -123,6 +124,11 @@ EVERYTHING: tuple[Record, ...] = (
         ([BLOCKED, StoreFreed(9.0)], "scand_store_blocked", {}, 0),
         ([BLOCKED, StoreFreed(9.0)], "scand_store_blocked_seconds_total", {}, 9),
         ([Reloaded("refused")], "scand_reloads_total", {"outcome": "refused"}, 1),
+        ([], "scand_config_last_reload_successful", {}, 1),
+        ([Reloaded("refused")], "scand_config_last_reload_successful", {}, 0),
+        ([Reloaded("invalid")], "scand_config_last_reload_successful", {}, 0),
+        ([INVALID, Reloaded("applied")], "scand_config_last_reload_successful", {}, 1),
+        ([INVALID, Reloaded("unchanged")], "scand_config_last_reload_successful", {}, 1),
         ([CRASH], "scand_restarts_total", {"child": "ingest"}, 1),
         ([PAGE], "scand_last_page_timestamp_seconds", {}, NOON),
         ([], "scand_start_timestamp_seconds", {}, NOON),
@@ -133,6 +139,16 @@ def test_what_happens_is_counted(
 ) -> None:
     """Each record moves the series that speak of it."""
     assert Scraped(*records).value(name, **labels) == pytest.approx(value)
+
+
+def test_since_when_a_reload_fails_is_known() -> None:
+    """The time is that of the start, and of each reload that succeeds."""
+    scraped, name = Scraped(), "scand_config_last_reload_success_timestamp_seconds"
+    assert scraped.value(name) == NOON
+    for seconds, outcome in enumerate(("applied", "invalid", "unchanged", "refused"), 1):
+        scraped.clock.moment = NOON + seconds
+        scraped.tell(Reloaded(outcome))
+    assert scraped.value(name) == NOON + 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Production knows nothing of them: a plant exchanges a function, as a mistaken ch
 a mistake that somebody could make, and that a test of the happy path would not notice.
 """
 
-from tests.simulation.plants import accounts, actors, core, feed, store
+from tests.simulation.plants import accounts, actors, core, feed, reloads, store
 from tests.simulation.plants.garden import PLANTS
 
-__all__ = ["PLANTS", "accounts", "actors", "core", "feed", "store"]
+__all__ = ["PLANTS", "accounts", "actors", "core", "feed", "reloads", "store"]

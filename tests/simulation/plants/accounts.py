@@ -1,6 +1,7 @@
 """Mistakes in what is kept of events that are old, were turned away, or were skipped."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from scand.core import dead_letters, judge, opaque
@@ -78,13 +79,22 @@ def the_discarded_come_back() -> AbstractContextManager[None]:
 
 
 @plant("I2", "I8")
-def gaps_are_entered_twice() -> AbstractContextManager[None]:
-    """A passage over ids that were passed before opens what is open."""
+@contextmanager
+def gaps_are_entered_twice() -> Iterator[None]:
+    """A passage over ids that were passed before opens what is open, or was."""
+    real = Covered.extend
 
     def unknown(_self: Any, low: int, high: int) -> Any:
         yield low, high
 
-    return exchanged(GapLedger, unknown=unknown)
+    def extend(self: Any, *args: Any, **flags: Any) -> Any:
+        known, self.high = self.high, 0
+        history = real(self, *args, **flags)
+        self.high = max(self.high, known)
+        return history
+
+    with exchanged(GapLedger, unknown=unknown), exchanged(Covered, extend=extend):
+        yield
 
 
 @plant("I6")

@@ -41,7 +41,7 @@ def acknowledged_before_commit() -> AbstractContextManager[None]:
     return exchanged(transaction, run=lazy)
 
 
-@plant("I5")
+@plant("I3", "I5")
 def commits_are_not_synced() -> AbstractContextManager[None]:
     """synchronous = NORMAL: quicker, until the power goes."""
     pragmas = [pragma.replace("= FULL", "= NORMAL") for pragma in opening._PRAGMAS]
