@@ -18,7 +18,7 @@ import pytest
 import trio
 
 import scand
-from scand.core.errors import StaleStoreError, StoreBlockedError, StoreError
+from scand.core.errors import StoreBlockedError, StoreError
 from scand.ports import Checkpoint
 from scand.store import opening
 from scand.store.lock import beside, holder, instance_lock
@@ -525,19 +525,6 @@ def test_a_log_of_another_user(public: Path, suffix: str) -> None:
     beside(public, suffix).chmod(0o000)
     with without_privileges(), refused(f"scand.db{suffix}: Permission denied", OWNER):
         prepare(public, FEED)
-
-
-async def test_a_log_that_is_deleted_under_the_daemon(path: Path) -> None:
-    """Neither it nor a reader takes that for a failing disk, and at its end nothing is lost."""
-    async with open_store(path, "event_id") as store:
-        await store.commit([page(*many(1, 20))])
-        beside(path, "-wal").unlink()
-        with pytest.raises(StaleStoreError, match="-wal was deleted"):
-            await store.commit([page(*many(21, 20))])
-        with pytest.raises(StoreError, match="-wal was deleted"), open_reader(path) as reader:
-            reader.summary()
-    with open_reader(path) as reader:
-        assert reader.summary()["events"] == 20
 
 
 def test_no_room_for_the_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
