@@ -74,6 +74,7 @@ def prepare(path: Path, identity: Identity) -> Prepared:
     try:
         with closing(connect(path)) as connection:
             migrated = _migrate(connection, path)
+            _require_whole(connection)
             former = _identify(connection, identity)
         mark_set_up(path)
     except sqlite3.Error as error:
@@ -164,6 +165,21 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> Migrated | None:
             f" PRAGMA user_version = {version}; COMMIT;"
         )
     return Migrated(present, len(scripts), backup) if present else None
+
+
+def _require_whole(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.OperationalError if a table is missing that this schema has."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        for script in migrations():
+            model.executescript(script)
+        missing = _tables(model) - _tables(connection)
+    if missing:
+        raise sqlite3.OperationalError(f"no such table: {min(missing)}")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    return {name for (name,) in found}
 
 
 def _has_data(connection: sqlite3.Connection) -> bool:

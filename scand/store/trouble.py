@@ -62,6 +62,9 @@ _PASS_WHILE_RUNNING = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _USES = {sqlite3.SQLITE_CANTOPEN: READ, sqlite3.SQLITE_READONLY: WRITE}
 """What a file was wanted for."""
 
+_MISSING = ("no such table: ", "no such column: ")
+"""How SQLite begins what it says of a schema that is not what the migrations have made."""
+
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -71,6 +74,8 @@ def explain(path: Path, error: sqlite3.Error) -> StoreError:
     if found := _denied(path, code) or _log_lost(path, code):
         return found
     trouble = _TROUBLES.get(code, _Trouble(f": {error}", _KEEP_IT))
+    if str(error).startswith(_MISSING):
+        trouble = _TROUBLES[sqlite3.SQLITE_CORRUPT]._replace(said=f" is damaged: {error}")
     kind = StoreBlockedError if trouble.passes else StoreError
     return kind(f"{path}{trouble.said}", trouble.hint)
 

@@ -130,6 +130,29 @@ def test_newer_schema(path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("lost", ["parcels", "tracing"])
+def test_a_schema_that_is_not_whole(path: Path, lost: str) -> None:
+    """A table that was dropped is named at the start, with the way back."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"DROP TABLE {lost}")
+    before = path.read_bytes()
+    with refused(f"{path} is damaged: no such table: {lost}"):
+        prepare(path, FEED)
+    assert path.read_bytes() == before
+
+
+def test_a_table_that_a_reader_misses(path: Path) -> None:
+    """Readers name it as well, and what can be done."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE parcels")
+    with (
+        pytest.raises(StoreError, match="is damaged: no such table: parcels") as caught,
+        open_reader(path) as reader,
+    ):
+        reader.summary()
+    assert "put a backup in its place" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "script",
     [
