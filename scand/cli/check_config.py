@@ -14,7 +14,7 @@ from scand.store.lock import holder
 
 
 def check_config(
-    file: Annotated[Path, typer.Argument(help="The configuration to check.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="The configuration to check.")],
     config: ConfigOption = None,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="What would a reload do?")] = False,

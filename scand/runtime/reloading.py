@@ -18,8 +18,11 @@ Work = Callable[[str | None], Loaded]
 
 
 async def in_thread(interpret: Work, text: str | None) -> Loaded:
-    """Read and validate while the rest of the process goes on."""
-    return await trio.to_thread.run_sync(interpret, text)
+    """Read and validate while the rest of the process goes on.
+
+    Whatever keeps a disk from answering does not keep the process from ending.
+    """
+    return await trio.to_thread.run_sync(interpret, text, abandon_on_cancel=True)
 
 
 class Reloader:
