@@ -23,6 +23,7 @@ _NOT_SETTINGS = {"SCAND_CONFIG"}
 _MAX_SHOWN = 60
 _MAX_PROBLEMS = 20
 _MAX_FILE = 1 << 20
+_BYTE_ORDER_MARK = "\ufeff"
 _HIDDEN = {("feed",), ("feed", "url"), ("traces",), ("traces", "endpoint"), ("traces", "view_url")}
 
 
@@ -92,7 +93,7 @@ def read(path: Path) -> str:
     try:
         if path.samefile(os.devnull):
             return ""
-        return read_small(path, _MAX_FILE).decode("utf-8-sig")
+        return read_small(path, _MAX_FILE).decode().removeprefix(_BYTE_ORDER_MARK)
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: no such file", "name one with --config FILE or $SCAND_CONFIG"
