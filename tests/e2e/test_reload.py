@@ -120,6 +120,28 @@ def test_what_a_reload_would_do(tmp_path: Path, api: Watched) -> None:
         assert check().returncode == 2
 
 
+HANGS_UP = """
+import os, signal, sys
+os.kill(os.getpid(), signal.SIGHUP)
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules["typer"]
+import typer
+"""
+"""A library of the command line's, as one that takes until somebody asks for a reload."""
+
+
+def test_a_signal_during_the_start(tmp_path: Path, api: Watched) -> None:
+    """A reload that is asked for before the daemon runs is done when it does."""
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "typer.py").write_text(HANGS_UP)
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        with setup.running("run", env=environment({"PYTHONPATH": str(libraries)})) as daemon:
+            daemon.line("reload.unchanged")
+            assert daemon.end(signal.SIGTERM) == 0
+
+
 def test_a_pipe_in_the_place_of_the_file(tmp_path: Path, api: Watched) -> None:
     """A reload finds no file there, the next good one is applied, and the daemon ends when told."""
     with served(api) as url:
