@@ -45,6 +45,12 @@ class TokenFile:
         return Refused(f"token file {str(self._path)!r}: {why}")
 
 
+def trouble_with(path: Path | None) -> list[str]:
+    """Why a file has no token to send; nothing where there is one, or none is needed."""
+    token = TokenFile(path).read() if path else ""
+    return [token.reason] if isinstance(token, Refused) else []
+
+
 def _signature(status: os.stat_result) -> _Signature:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 

@@ -13,6 +13,7 @@ import trio
 
 from scand.config import Comparison, Config, Loaded, compare, interpret, read, unusable
 from scand.core.errors import ConfigurationError
+from scand.feed.credential import trouble_with
 from scand.live import Live
 from scand.ports import Observer
 from scand.records import ReloadBegun, Reloaded
@@ -77,12 +78,15 @@ class Reloader:
             return unusable(error), None
 
     def _examine(self, text: str | None, path: str) -> Examined:
+        """Compare. Another token file must hold a token: the feed would stop for want of one."""
         own = self._loaded.path
         if text is None or path == os.path.realpath(own):
             proposed = interpret(own, read(own))
         else:
             proposed = interpret(Path(path), text)
-        return compare(self._loaded, proposed), proposed
+        was, now = self._loaded.config.feed.token_file, proposed.config.feed.token_file
+        troubles = [f"feed.token_file: {why}" for why in trouble_with(now)] if now != was else []
+        return compare(self._loaded, proposed, troubles), proposed
 
 
 def _record(found: Comparison, uid: int | None) -> Reloaded:

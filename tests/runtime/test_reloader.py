@@ -159,11 +159,12 @@ async def test_a_disk_that_does_not_answer(file: File, monkeypatch: pytest.Monke
     reading, answered = trio.Event(), threading.Event()
     begun = partial(trio.from_thread.run_sync, reading.set)
 
-    def read(_: Path) -> None:
+    def read(_: Path) -> str:
         begun()
         answered.wait()
+        return ""
 
-    monkeypatch.setattr("scand.runtime.reloading.load_file", read)
+    monkeypatch.setattr("scand.runtime.reloading.read", read)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(file.reloader.serve, file.recorder)
         file.reloader.ask()
@@ -185,6 +186,23 @@ async def test_our_own_file_is_read_with_our_own_rights(file: File) -> None:
         other = await file.reloader.compare(text, str(file.path.with_name("other.toml")))
     assert (found.outcome, other.outcome) == ("invalid", "applied")
     assert f"{file.path}: Permission denied, for uid" in found.errors[0]
+
+
+async def test_another_token_file_holds_a_token(file: File) -> None:
+    """A feed that goes on is not stopped for a file that has none; and is told which, and why."""
+    token, before = file.path.with_name("token"), file.settings.now
+    text = f'[feed]\nurl = "{URL}"\ntoken_file = "{token}"\n'
+    document = await file.reload(text)
+    assert document["outcome"] == "invalid"
+    said = f"feed.token_file: token file '{token}': "
+    assert document["errors"] == [said + "No such file or directory"]
+    assert file.settings.now is before
+    token.write_text("")
+    assert (await file.reload(text))["errors"] == [said + "is empty"]
+    token.write_text("hunter2hunter2")
+    assert (await file.reload(text))["outcome"] == "applied"
+    token.unlink()  # which is told as a refusal: it is not the reload that does it
+    assert (await file.reload(text))["outcome"] == "unchanged"
 
 
 async def test_what_the_environment_overrides_is_shadowed(
