@@ -52,7 +52,8 @@ def _show_difference(file: Path, current: Path, *, as_json: bool) -> int:
         with_ = f"{current}, for {error.message}"
         document = compare(now, interpret(file, text)).document()
     said = f"{file}, compared with {with_}: {WOULD[document['outcome']]}"
-    typer.echo(json.dumps(document) if as_json else "\n".join(told(document, said)))
+    whole = {"compared_with": with_, **document}
+    typer.echo(json.dumps(whole) if as_json else "\n".join(told(document, said)))
     return STATUS[document["outcome"]]
 
 

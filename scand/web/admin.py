@@ -108,7 +108,7 @@ def may_change(uid: int | None, own: int) -> bool:
 async def _change(make: Change, request: Request) -> Response:
     uid, own = caller(request), os.geteuid()
     if uid is None or not may_change(uid, own):
-        said = f"this is for root and for uid {own}, as which scand runs; you are uid {uid}"
+        said = f"this is for root and for uid {own}, as which scand runs"
         return JSONResponse({"error": said}, status_code=403)
     try:
         return JSONResponse(await make(await request.json(), uid))

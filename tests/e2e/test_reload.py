@@ -102,6 +102,8 @@ def test_what_a_reload_would_do(tmp_path: Path, api: Watched) -> None:
         done = check()
         assert f"compared with {setup.path}, for no scand runs on {setup.store}: " in done.stdout
         assert "feed.limit: 100 -> 80  (live)" in done.stdout
+        compared_with = json.loads(check("--json").stdout)["compared_with"]
+        assert compared_with == f"{setup.path}, for no scand runs on {setup.store}"
         with setup.running("run", env=environment({"SCAND_FEED__LIMIT": "90"})) as daemon:
             daemon.line("feed.caught_up")
             done = check()
