@@ -114,6 +114,7 @@ class LettersReviewed:
 
     action: str
     outcomes: Mapping[str, int]
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +209,14 @@ class Reloaded:
     """What came of a reload: applied, unchanged, refused or invalid (`config.reloading`).
 
     `keys` are the settings that differ: all of them were applied, or none. The environment
-    overrides what the file changes of the `shadowed` ones.
+    overrides what the file changes of the `shadowed` ones. Without a `uid` it was a signal.
     """
 
     outcome: str
     keys: Sequence[str] = ()
     shadowed: Sequence[str] = ()
     errors: Sequence[str] = ()
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

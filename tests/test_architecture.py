@@ -12,6 +12,7 @@ HOUSE = Path(__file__).parents[1] / "scand"
 
 ORDER = [
     {"core"},
+    {"files"},
     {"config", "live", "records"},
     {"ports"},
     {"feed", "store", "sinks"},

@@ -1,20 +1,21 @@
 """`scand check-config`: is this configuration usable, and what does it amount to?"""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from scand.cli.daemon import change
+from scand.cli.daemon import RELOAD_PATIENCE, UnreachedError, change
 from scand.cli.differences import STATUS, WOULD, told
 from scand.cli.options import ConfigOption, JsonOption
-from scand.config import compare, interpret, load, load_file, locate, read
-from scand.store.lock import holder
+from scand.config import Config, compare, interpret, load, load_file, locate, read
+from scand.core.errors import OperatorError
 
 
 def check_config(
-    file: Annotated[Path, typer.Argument(help="The configuration to check.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="The configuration to check.")],
     config: ConfigOption = None,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="What would a reload do?")] = False,
@@ -22,8 +23,9 @@ def check_config(
 ) -> None:
     """Validate FILE and print the effective configuration, environment included.
 
-    With --diff: compare FILE with what the daemon runs with, or, if none does, with --config. Exit
-    status 0 if a reload would apply it, 1 if that takes a restart, 2 if FILE is invalid.
+    With --diff: compare FILE with what the daemon of --config runs with, or, if it cannot be asked,
+    with --config itself. Exit status 0 if a reload would apply it, 1 if that takes a restart or
+    there is nothing to compare FILE with, 2 if it is invalid.
     """
     if diff:
         raise typer.Exit(_show_difference(file, locate(config), as_json=as_json))
@@ -36,21 +38,32 @@ def check_config(
 
 
 def _show_difference(file: Path, current: Path, *, as_json: bool) -> int:
-    """Compare, and say so; the exit status. A daemon has an environment of its own, so it is asked.
+    """Compare, and say so; the exit status.
 
-    Raises ConfigurationError for a file that is none.
+    Raises ConfigurationError for a file that is none, and OperatorError if nothing was compared.
     """
     text, now = read(file), load_file(current)
-    if holder(now.config.store.path) is not None:
-        with_, document = (
-            "the running scand",
-            change(now.config, "/api/reload/compare", {"text": text}),
-        )
-    else:
-        with_, document = str(current), compare(now, interpret(file, text)).document()
+    try:
+        with_, document = "the running scand", _ask(now.config, file, text)
+    except UnreachedError as error:
+        if file.samefile(current):
+            message = f"{file} was compared with nothing: {error.message}"
+            raise OperatorError(message, error.hint) from None
+        with_ = f"{current}, for {error.message}"
+        document = compare(now, interpret(file, text)).document()
     said = f"{file}, compared with {with_}: {WOULD[document['outcome']]}"
-    typer.echo(json.dumps(document) if as_json else "\n".join(told(document, said)))
+    whole = {"compared_with": with_, **document}
+    typer.echo(json.dumps(whole) if as_json else "\n".join(told(document, said)))
     return STATUS[document["outcome"]]
+
+
+def _ask(config: Config, file: Path, text: str) -> dict[str, Any]:
+    """The daemon, which has an environment of its own, and reads its own file with its own rights.
+
+    Raises UnreachedError.
+    """
+    wanted = {"path": os.path.realpath(file), "text": text}
+    return change(config, "/api/reload/compare", wanted, RELOAD_PATIENCE)
 
 
 def _toml(section: dict[str, Any], path: str = "") -> list[str]:

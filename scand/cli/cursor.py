@@ -1,6 +1,7 @@
 """`scand cursor`: where the feed is followed from, and moving that by hand."""
 
 import json
+import os
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from scand.cli.changing import make
 from scand.cli.options import ConfigOption, JsonOption, YesOption, confirm, read_place
 from scand.config import load, locate
 from scand.core.event import EventId
-from scand.store.moving import move_cursor
+from scand.store.moving import move_cursor, operator
 from scand.store.reading import open_reader
 
 cursor = typer.Typer(
@@ -49,7 +50,8 @@ def set_(
     ahead = place - high if isinstance(place, int) and was is not None else 0
     skips = f", skipping {ahead} ids" if ahead > 0 else ""
     confirm(f"Move the cursor from {_shown(was)} to {_shown(place)}{skips}?", yes=yes)
-    moved = make(settings, "cursor", {"cursor": place}, move_cursor(place, time.time()))
+    move = move_cursor(place, time.time(), operator(os.getuid()))
+    moved = make(settings, "cursor", {"cursor": place}, move)
     counted = f"; {moved['skipped']} ids skipped" if isinstance(place, int) else ""
     typer.echo(f"cursor {_shown(moved['now'])} (it was {_shown(moved['was'])}){counted}")
 

@@ -19,6 +19,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
+        readable=False,  # who reads it says what is wrong, and what to do
         help="The configuration; else $SCAND_CONFIG, else /etc/scand/scand.toml.",
         show_default=False,
     ),

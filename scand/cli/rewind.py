@@ -1,5 +1,6 @@
 """`scand rewind`: reading again what was read before."""
 
+import os
 import time
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from scand.cli.changing import make
 from scand.cli.options import ConfigOption, YesOption, confirm, read_place
 from scand.config import load, locate
-from scand.store.moving import WAS_READ
+from scand.store.moving import WAS_READ, operator
 from scand.store.moving import rewind as go_back
 from scand.store.reading import open_reader
 
@@ -33,5 +34,6 @@ def rewind(
             param_hint="--to",
         )
     confirm(f"Read again from {to or 'the beginning'} to {was}?", yes=yes)
-    moved = make(settings, "rewind", {"to": place}, go_back(place, time.time()))
+    back = go_back(place, time.time(), operator(os.getuid()))
+    moved = make(settings, "rewind", {"to": place}, back)
     typer.echo(f"reading again from {to or 'the beginning'} on (the cursor was {moved['was']})")

@@ -10,15 +10,20 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from scand.config.marking import Section
 from scand.config.sections import PREFIX, Config
 from scand.core.errors import ConfigurationError
+from scand.files import read_small
 
 DEFAULT_PATH = Path("/etc/scand/scand.toml")
 _NOT_SETTINGS = {"SCAND_CONFIG"}
 _MAX_SHOWN = 60
+_MAX_PROBLEMS = 20
+_MAX_FILE = 1 << 20
+_BYTE_ORDER_MARK = "\ufeff"
 _HIDDEN = {("feed",), ("feed", "url"), ("traces",), ("traces", "endpoint"), ("traces", "view_url")}
 
 
@@ -37,7 +42,7 @@ class Loaded:
 
 
 def load(path: Path) -> Config:
-    """Read and validate. Raises ConfigurationError that names every mistake at once."""
+    """Read and validate. Raises ConfigurationError that names all mistakes, or the first twenty."""
     return load_file(path).config
 
 
@@ -67,8 +72,10 @@ def _validate(path: Path, said: Mapping[str, Any]) -> Config:
     try:
         config = Config(**said)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        problems += [_explain(dict(item)) for item in errors if item["loc"] not in unknown]
+        errors = [each for each in error.errors(include_url=False) if each["loc"] not in unknown]
+        problems += map(_explain, errors[:_MAX_PROBLEMS])
+        if more := errors[_MAX_PROBLEMS:]:
+            problems.append(f"and {len(more)} more")
     except SettingsError as error:
         problems.append(f"environment: {error}; lists and whole sections are given as JSON")
     if problems:
@@ -82,17 +89,27 @@ def _validate(path: Path, said: Mapping[str, Any]) -> Config:
 
 
 def read(path: Path) -> str:
-    """The text of a file. Raises ConfigurationError."""
+    """The text of a file; the null device says nothing. Raises ConfigurationError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if path.samefile(os.devnull):
+            return ""
+        return read_small(path, _MAX_FILE).decode().removeprefix(_BYTE_ORDER_MARK)
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: no such file", "name one with --config FILE or $SCAND_CONFIG"
+        ) from None
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{path}: {error.strerror}, for uid {os.geteuid()}, as which this scand runs",
+            f"let it enter the folder and read the file, as with `chmod 644 {path}`:"
+            " secrets belong into feed.token_file",
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "name a readable file") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: not UTF-8 text", "a configuration is TOML") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path} {error}", "name a file of TOML") from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -101,6 +118,10 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"{path}: not TOML: {error}", "text needs quotes, and a section is given once"
+        ) from None
+    except (RecursionError, ValueError):  # tomllib lets out what Python says of such
+        raise ConfigurationError(
+            f"{path}: a value is too deep or too long", "no setting needs either"
         ) from None
 
 
@@ -131,9 +152,9 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
 
 
-def _explain(error: dict[str, Any]) -> str:
+def _explain(error: ErrorDetails) -> str:
     location = tuple(str(part) for part in error["loc"])
-    key = ".".join(location)
+    key = _cut(".".join(location))
     match error["type"]:
         case "extra_forbidden":
             return f"{key}: unknown; {_nearest(location[-1], _known_below(location[:-1]))}"
@@ -153,8 +174,11 @@ def _shown(location: tuple[str, ...], value: object) -> str:
     """What was given, cut; but not where an address may be, which may hold a password."""
     if location in _HIDDEN or location[:2] in _HIDDEN:
         return ""
-    text = repr(value)
-    return f" (it is {text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '...'})"
+    return f" (it is {_cut(repr(value))})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> dict[tuple[str | int, ...], str]:

@@ -61,11 +61,11 @@ class Comparison:
         return {"outcome": self.outcome, **asdict(self)}
 
 
-def compare(old: Loaded, new: Loaded) -> Comparison:
-    """What putting `new` in the place of `old` would mean."""
+def compare(old: Loaded, new: Loaded, troubles: Sequence[str] = ()) -> Comparison:
+    """What putting `new` in the place of `old` would mean; `troubles` make it invalid."""
     changes = list(_changes(old.config, new.config))
     refused = [f"{each} takes a restart: {each.at_start}" for each in changes if each.at_start]
-    return Comparison(changes, list(_shadowed(old.said, new.said)), refused)
+    return Comparison(changes, list(_shadowed(old.said, new.said)), [*refused, *troubles])
 
 
 def unusable(error: ConfigurationError) -> Comparison:

@@ -38,10 +38,14 @@ class Finding(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """A finding, and the least id that the feed has now, 0 if it has none or no order says so."""
+    """A finding, and the least id that the feed has now, 0 if it has none or no order says so.
+
+    A feed is `replaced` that shows other events under known ids.
+    """
 
     finding: Finding
     lowest: int = 0
+    replaced: bool = False
 
 
 WITNESSES = 4
@@ -147,13 +151,14 @@ def inquire(cursor: int, before: int, first: int = 1) -> Inquiry:
 
 def find_beginning(first: int) -> Inquiry:
     """Where a feed begins that is known to be another one."""
-    return Verdict(Finding.RESET, min((yield Question(first, 1, near=False)), default=0))
+    lowest = min((yield Question(first, 1, near=False)), default=0)
+    return Verdict(Finding.RESET, lowest, replaced=True)
 
 
 def tell(verdict: Verdict, cursor: EventId) -> str:
     """The finding, for people."""
     unordered = verdict.finding is Finding.RESET and isinstance(cursor, str)
-    said = _CURSOR_LOST if unordered else _SAID[verdict.finding]
+    said = _CURSOR_LOST if unordered else _REPLACED if verdict.replaced else _SAID[verdict.finding]
     return said.format(cursor=cursor or "its beginning", lowest=verdict.lowest)
 
 
@@ -166,6 +171,10 @@ _SAID = {
     Finding.RESET: "the feed begins at {lowest} and ends below {cursor}, up to which it was read",
     Finding.STUCK: "no EventId can be read in a whole page from {cursor} on: see feed.fields",
 }
+_REPLACED = (
+    "the feed, which begins at {lowest}, shows other events under the last ids that were read,"
+    " up to {cursor}"
+)
 _CURSOR_LOST = (
     "event {cursor} is no longer in the feed: it was reset, or has lost events,"
     " or it does not count FromEventId in"

@@ -1,9 +1,9 @@
 """The bearer token: a file that an operator or a rotation may replace at any time."""
 
 import os
-import stat
 from pathlib import Path
 
+from scand.files import read_small
 from scand.ports import Refused
 
 _MAX_TOKEN = 16 * 1024  # servers refuse header lines far shorter than this
@@ -28,7 +28,7 @@ class TokenFile:
         try:
             signature = _signature(os.stat(self._path))  # noqa: PTH116 - twice as fast as Path.stat
             if signature != self._signature:
-                self._token = _checked(_content(self._path))
+                self._token = _checked(read_small(self._path, _MAX_TOKEN))
                 self._signature = signature
         except OSError as error:
             return self._refused(error.strerror or type(error).__name__)
@@ -45,16 +45,14 @@ class TokenFile:
         return Refused(f"token file {str(self._path)!r}: {why}")
 
 
+def trouble_with(path: Path | None) -> list[str]:
+    """Why a file has no token to send; nothing where there is one, or none is needed."""
+    token = TokenFile(path).read() if path else ""
+    return [token.reason] if isinstance(token, Refused) else []
+
+
 def _signature(status: os.stat_result) -> _Signature:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _content(path: Path) -> bytes:
-    # Non-blocking, or opening a FIFO without a writer would stop the whole daemon.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("is not a regular file")
-        return file.read(_MAX_TOKEN + 1)
 
 
 def _checked(content: bytes) -> str:
@@ -62,8 +60,6 @@ def _checked(content: bytes) -> str:
     token = content.decode("utf-8", "replace").strip()
     if not token:
         raise ValueError("is empty")
-    if len(content) > _MAX_TOKEN:
-        raise ValueError(f"holds more than {_MAX_TOKEN} bytes")
     if not (token.isascii() and token.isprintable()):
         raise ValueError("holds characters that cannot be sent; it must be one line with the token")
     return token

@@ -12,6 +12,7 @@ from scand.ports import Observer
 from scand.runtime.generations import Generations
 from scand.runtime.letters import Change, letter_changes
 from scand.runtime.reloading import Reloader
+from scand.store.moving import operator
 from scand.store.sqlite import SqliteStore
 
 
@@ -25,13 +26,13 @@ def build_changes(
     """What moves the cursor, and what settles dead letters."""
     kind = KINDS[config.feed.id_kind]
 
-    async def cursor(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = kind.place(wanted["cursor"])
-        return (await generations.between(partial(store.move_cursor, to)))._asdict()
+    async def cursor(wanted: Mapping[str, Any], uid: int) -> dict[str, Any]:
+        move = partial(store.move_cursor, kind.place(wanted["cursor"]), operator(uid))
+        return (await generations.between(move))._asdict()
 
-    async def rewind(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        to = kind.place(wanted["to"])
-        return (await generations.between(partial(store.rewind, to)))._asdict()
+    async def rewind(wanted: Mapping[str, Any], uid: int) -> dict[str, Any]:
+        move = partial(store.rewind, kind.place(wanted["to"]), operator(uid))
+        return (await generations.between(move))._asdict()
 
     letters = letter_changes(store, review, observer)
     return {"cursor": cursor, "rewind": rewind, **letters}
@@ -40,10 +41,10 @@ def build_changes(
 def build_reloads(reloader: Reloader, observer: Observer) -> dict[str, Change]:
     """What reads the configuration again, and what only looks."""
 
-    async def reload(_: object) -> dict[str, Any]:
-        return (await reloader.reload(observer)).document()
+    async def reload(_: object, uid: int) -> dict[str, Any]:
+        return (await reloader.reload(observer, uid)).document()
 
-    async def compare(wanted: Mapping[str, str]) -> dict[str, Any]:
-        return (await reloader.compare(str(wanted["text"]))).document()
+    async def compare(wanted: Mapping[str, str], _: int) -> dict[str, Any]:
+        return (await reloader.compare(str(wanted["text"]), str(wanted["path"]))).document()
 
     return {"reload": reload, "reload/compare": compare}

@@ -10,7 +10,8 @@ from scand.runtime.heartbeat import Heartbeat
 from scand.store.reading import open_reader
 from scand.telemetry.exposition import Exposition
 from scand.telemetry.status import StatusBoard, status_document
-from scand.web.admin import Changes, Views, create_app, create_metrics_app, serve_admin
+from scand.web.admin import Changes, Views, create_app, create_metrics_app
+from scand.web.serving import serve_admin
 
 Service = Callable[[], Awaitable[None]]
 
@@ -34,7 +35,7 @@ def build_views(
 def build_admin(config: Config, views: Views, changes: Changes) -> Mapping[str, Service]:
     """The admin server's doors by name, each on its own: a port in use leaves the socket open.
 
-    Changes are for the socket, which its mode protects.
+    Changes are for the socket, whose callers are known.
     """
     local, remote = create_app(views, changes), create_app(views)
     doors = {"admin_socket": partial(serve_admin, local, config.admin_socket, "admin.socket")}

@@ -23,7 +23,7 @@ from scand.records import LettersReviewed
 MAX_IDS = 1_000
 """Letters that one question may name."""
 
-Change = Callable[[Any], Awaitable[dict[str, Any]]]
+Change = Callable[[Any, int], Awaitable[dict[str, Any]]]
 Step = Callable[[Letters, Selection], Awaitable[Batch]]
 
 
@@ -45,11 +45,12 @@ def letter_changes(store: Letters, review: Live[Review], observer: Observer) -> 
 
 
 async def _change(
-    store: Letters, name: str, step: Step, observer: Observer, wanted: object
+    store: Letters, name: str, step: Step, observer: Observer, wanted: object, uid: int
 ) -> dict[str, Any]:
     batch = await step(store, _selection(wanted))
     if batch.items:
-        observer(LettersReviewed(name, Counter(item.outcome.value for item in batch.items)))
+        outcomes = Counter(item.outcome.value for item in batch.items)
+        observer(LettersReviewed(name, outcomes, uid))
     document: dict[str, Any] = msgspec.to_builtins(batch)
     return document
 

@@ -3,11 +3,10 @@
 Written from the feed's contract alone, in the plainest way, so that it can be trusted to judge.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Literal, TypedDict
-
-import msgspec
 
 from scand.simulator.dialect import EventId
 from scand.simulator.scans import Scan
@@ -51,8 +50,9 @@ def expected(scans: Iterable[Scan], order: Order = "event_id") -> dict[int, Parc
 
 
 def json_lines(parcels: Mapping[int, Parcel]) -> bytes:
-    """One parcel per line, ordered by ParcelId."""
-    return b"".join(msgspec.json.encode(parcels[each]) + b"\n" for each in sorted(parcels))
+    """One parcel per line, ordered by ParcelId: the text of `scand export parcels`."""
+    lines = (json.dumps(parcels[each], ensure_ascii=False) for each in sorted(parcels))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _parcel_id(scan: Scan) -> int:

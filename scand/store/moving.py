@@ -20,13 +20,21 @@ class Moved(NamedTuple):
     skipped: int = 0
 
 
-def rewind(to: EventId, now: float) -> Transaction[Moved]:
+ANYBODY = "an operator"
+
+
+def operator(uid: int) -> str:
+    """Who moves the cursor, in the words of the audit."""
+    return f"{ANYBODY}, uid {uid}"
+
+
+def rewind(to: EventId, now: float, who: str = ANYBODY) -> Transaction[Moved]:
     """Read again from event `to` on; nothing is done where that was not read yet."""
     ((was, was_read),) = yield Statement(WAS_READ, [to])
     if not was_read:
         return Moved(was, was)
     before = max(to - 1, 0) if isinstance(to, int) else to  # asked from an opaque id, it comes
-    return (yield from move_cursor(before, now, "rewind"))
+    return (yield from move_cursor(before, now, who, "rewind"))
 
 
 WAS_READ = """SELECT cursor, CASE
@@ -37,19 +45,21 @@ WAS_READ = """SELECT cursor, CASE
 """SQL for the cursor, and whether the feed was read up to an event."""
 
 
-def move_cursor(to: EventId, now: float, action: str = "cursor_set") -> Transaction[Moved]:
+def move_cursor(
+    to: EventId, now: float, who: str = ANYBODY, action: str = "cursor_set"
+) -> Transaction[Moved]:
     """Go on with the event after `to`. Back is without harm; forward skips, and that is kept."""
-    return _count_to(to, now, action) if isinstance(to, int) else _go_to(to, now, action)
+    return _count_to(to, now, who, action) if isinstance(to, int) else _go_to(to, now, who, action)
 
 
-def _go_to(to: str, now: float, action: str) -> Transaction[Moved]:
+def _go_to(to: str, now: float, who: str, action: str) -> Transaction[Moved]:
     ((was,),) = yield Statement("SELECT cursor FROM feed")
     yield Statement("UPDATE feed SET cursor = ?, anchored = 0, attempts = 0", [to])
-    yield Statement(_TELL, [action, was, to, "by an operator", int(now * 1000)])
+    yield Statement(_TELL, [action, was, to, f"by {who}", int(now * 1000)])
     return Moved(was, to)
 
 
-def _count_to(to: int, now: float, action: str) -> Transaction[Moved]:
+def _count_to(to: int, now: float, who: str, action: str) -> Transaction[Moved]:
     """Among ids that have an order, what is skipped or read again can be told.
 
     As the answer to a reset it begins a new account of what is missing: ids mean other events now.
@@ -66,7 +76,7 @@ def _count_to(to: int, now: float, action: str) -> Transaction[Moved]:
     if skipped:
         yield from write_settled([Settled(Outcome.SKIPPED, to - skipped + 1, to, now, now)])
     yield Statement(_MOVE, [to, high])
-    detail = f"by an operator; {skipped} ids skipped"
+    detail = f"by {who}; {skipped} ids skipped"
     yield Statement(_TELL, [action, was, to, detail, int(now * 1000)])
     return Moved(was, to, skipped)
 

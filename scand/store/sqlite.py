@@ -55,13 +55,13 @@ class SqliteStore:
         """Make pages durable, all of them or none."""
         return await self._run(commit(pages, self._key, time.time()))
 
-    async def move_cursor(self, to: EventId) -> Moved:
+    async def move_cursor(self, to: EventId, who: str) -> Moved:
         """Go on with the event after `to`; while no generation of ingest runs."""
-        return await self._run(move_cursor(to, time.time()))
+        return await self._run(move_cursor(to, time.time(), who))
 
-    async def rewind(self, to: EventId) -> Moved:
+    async def rewind(self, to: EventId, who: str) -> Moved:
         """Read again from event `to` on; while no generation of ingest runs."""
-        return await self._run(rewind(to, time.time()))
+        return await self._run(rewind(to, time.time(), who))
 
     async def choose_letters(self, selection: Selection) -> Chosen:
         """The first letters of a selection."""

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from scand import __version__
 from scand.config import Config
 from scand.core.errors import ConfigurationError
+from scand.files import read_small
 from scand.records import CollectorChanged
 from scand.telemetry.exporter import Exporter
 
@@ -26,6 +27,8 @@ QUIET = 60.0
 """Seconds in which trouble is told once, though it comes and goes."""
 
 MAX_REASON = 300
+
+_MAX_HEADERS = 64 * 1024  # servers refuse headers far shorter than this
 
 Tell = Callable[[CollectorChanged], None]
 
@@ -106,12 +109,14 @@ def _read_headers(path: Path) -> dict[str, str]:
     """`Name: value` lines. What is wrong is said without quoting: they are secrets."""
     hint = "each line is a header: Authorization: Bearer ..."
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_small(path, _MAX_HEADERS).decode("ascii").splitlines()
     except OSError as error:
         message = f"traces.headers_file: {path}: {error.strerror}"
         raise ConfigurationError(message, "name a readable file") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"traces.headers_file: {path}: not ASCII text", hint) from None
+    except ValueError as error:
+        raise ConfigurationError(f"traces.headers_file: {path} {error}", hint) from None
     headers: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, _, value = line.partition(":")

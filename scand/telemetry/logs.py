@@ -151,7 +151,7 @@ class LogObserver:
         self._fold("warning", "events.rejected", record.reasons, {})
 
     def _reviewed(self, record: records.LettersReviewed) -> None:
-        self._log.info(f"dead_letters.{record.action}", **record.outcomes)
+        self._log.info(f"dead_letters.{record.action}", **record.outcomes, **_by(record.uid))
 
     def _pruned(self, record: records.Pruned) -> None:
         self._log.info(f"{record.what}.pruned", rows=record.rows)
@@ -211,7 +211,7 @@ class LogObserver:
         say = self._log.error if record.errors else self._log.info
         told = {"keys": record.keys, "shadowed": record.shadowed, "errors": record.errors}
         said = {name: list(each) for name, each in told.items() if each}
-        say(f"reload.{record.outcome}", **said)
+        say(f"reload.{record.outcome}", **said, **_by(record.uid))
 
     def _lifecycle(self, record: records.Lifecycle) -> None:
         self._was_at_head = False
@@ -237,3 +237,8 @@ def fan_out(*observers: Observer) -> Observer:
             observer(record)
 
     return tell
+
+
+def _by(uid: int | None) -> dict[str, int]:
+    """Which operator it was, if it is known."""
+    return {} if uid is None else {"uid": uid}

@@ -12,6 +12,7 @@ from scand.core.event import EventId
 from scand.ports import Clock
 from scand.store.accounts import lateness
 from scand.store.reading import Reader
+from scand.telemetry.waiting import FIRST_CONTACT, NOTHING, Waiting
 
 _Taker = Callable[[Any], None]
 
@@ -26,9 +27,9 @@ class StatusBoard:
     committed: EventId | None = None
     at_head: bool = False
     first_contact: bool = False
-    waiting: str = "first contact"
+    waiting: Waiting = FIRST_CONTACT
     traces_trouble: str = ""
-    store_waiting: str = ""
+    store_waiting: Waiting = NOTHING
     breaker: str = "closed"
     gaps: int = 0
     newest: float | None = None
@@ -81,22 +82,24 @@ class StatusBoard:
 
     def readiness(self) -> dict[str, str]:
         """What is missing before anybody can rely on the daemon, of the store and of the feed."""
+        now = self.clock.now()
         return {
-            "store": self.store_waiting,
-            "feed": "" if self.first_contact else self.waiting,
+            "store": self.store_waiting.said(now),
+            "feed": "" if self.first_contact else self.waiting.said(now),
         }
 
     @property
     def waits_for(self) -> str:
         """What is waited for, "" when nothing is."""
-        return self.store_waiting or self.waiting
+        now = self.clock.now()
+        return self.store_waiting.said(now) or self.waiting.said(now)
 
     def line(self) -> str:
-        """Where it stands, for people: cursor, lag, and what is waited for."""
+        """Where it stands, for people: the durable cursor, lag, and what is waited for."""
         lag = self.lag
         place = "at the head" if lag == 0 else "lag unknown" if lag is None else f"lag {lag:.0f} s"
         waiting = f"; waiting: {self.waits_for}" if self.waits_for else ""
-        return f"cursor {self.cursor or '-'}, {place}{waiting}"
+        return f"cursor {self.committed or '-'}, {place}{waiting}"
 
     def document(self) -> dict[str, Any]:
         """The `daemon` part of the status document."""
@@ -122,7 +125,7 @@ class StatusBoard:
         self.totals["bytes_received"] += record.received
 
     def _page(self, record: records.PageFetched) -> None:
-        self.first_contact, self.waiting = True, ""
+        self.first_contact, self.waiting = True, NOTHING
         self.totals["pages"] += 1
         self.totals["events"] += record.events
         self.totals["rereads"] += record.reread
@@ -157,14 +160,15 @@ class StatusBoard:
     def _fetch_failed(self, record: records.FetchFailed) -> None:
         self.at_head = False
         self.failures[record.kind] += 1
-        self.waiting = f"{record.reason}; next try in {record.wait:.1f} s"
+        self.waiting = Waiting(record.reason, self.clock.now() + record.wait)
 
     def _betrayed(self, record: records.FeedBetrayed) -> None:
         self.totals[record.finding] += 1
         if record.policy == "halt":
             self.at_head = False
             setting = _POLICIES.get(record.finding)
-            self.waiting = f"{record.said}; {setting} says to halt" if setting else record.said
+            why = f"{record.said}; {setting} says to halt" if setting else record.said
+            self.waiting = Waiting(why)
 
     def _breaker_changed(self, record: records.BreakerChanged) -> None:
         self.breaker = record.new
@@ -184,10 +188,10 @@ class StatusBoard:
         self.totals["odd"] += sum(record.oddities.values())
 
     def _blocked(self, record: records.StoreBlocked) -> None:
-        self.store_waiting = f"{record.reason}; next try in {record.wait:.1f} s"
+        self.store_waiting = Waiting(record.reason, self.clock.now() + record.wait)
 
     def _freed(self, _: records.StoreFreed) -> None:
-        self.store_waiting = ""
+        self.store_waiting = NOTHING
 
     def _collector(self, record: records.CollectorChanged) -> None:
         self.traces_trouble = record.trouble

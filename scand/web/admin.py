@@ -13,20 +13,18 @@
 | `POST /api/dead-letters/replay` | tries letters again, as `scand dead-letters replay` |
 | `POST /api/dead-letters/discard` | gives letters up, as `scand dead-letters discard` |
 
-The first two say of everything they look at that it is `ok`, or what is wrong with it. What changes
-something is for the Unix socket only.
+The first two say of everything they look at that it is `ok`, or what is wrong with it. What is
+posted is for the Unix socket only, and there for root and the user that scand runs as: the kernel
+says who has connected, and others are answered 403.
 """
 
-import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -34,10 +32,11 @@ from starlette.routing import Route
 
 from scand.core.errors import ScandError
 from scand.telemetry.exposition import CONTENT_TYPE
+from scand.web.serving import caller
 
-Change = Callable[[Any], Awaitable[dict[str, Any]]]
+Change = Callable[[Any, int], Awaitable[dict[str, Any]]]
 Changes = Mapping[str, Change]
-"""What an operator may have done: takes what was sent as JSON, gives what is to be answered."""
+"""What an operator may have done: takes what was sent as JSON and by which uid; answers."""
 
 Summary = Callable[[], dict[str, Any]]
 """The status document; blocks while it reads the store."""
@@ -101,36 +100,19 @@ async def _status(summary: Summary, _: Request) -> Response:
         return JSONResponse({"error": str(error)}, status_code=503)
 
 
+def may_change(uid: int | None, own: int) -> bool:
+    """Whether the caller with this uid may change what the process with its `own` does."""
+    return uid in {0, own}
+
+
 async def _change(make: Change, request: Request) -> Response:
+    uid, own = caller(request), os.geteuid()
+    if uid is None or not may_change(uid, own):
+        said = f"this is for root and for uid {own}, as which scand runs"
+        return JSONResponse({"error": said}, status_code=403)
     try:
-        return JSONResponse(await make(await request.json()))
+        return JSONResponse(await make(await request.json(), uid))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         return JSONResponse({"error": f"not understood: {error!r}"}, status_code=400)
     except ScandError as error:
         return JSONResponse({"error": str(error)}, status_code=503)
-
-
-async def serve_admin(app: Starlette, door: str | Path, setting: str) -> None:
-    """Serve on host:port, or on a Unix socket (mode 0660), as `setting` says, until cancelled."""
-    if isinstance(door, Path) and door.exists() and not door.is_socket():  # noqa: ASYNC240 - quick
-        raise OSError(f"{door} is there already, and no socket; see {setting}")
-    config = Config()  # a socket left behind is replaced
-    config.bind = [f"unix:{door}" if isinstance(door, Path) else door]
-    config.umask = 0o117
-    config.accesslog = None
-    config.errorlog = logging.getLogger(__name__)
-    config.graceful_timeout = 0.5
-    try:
-        await serve(app, config, mode="asgi")  # type: ignore[arg-type]  # Starlette is an ASGI app
-    except* OSError as group:
-        raise OSError(f"{door} cannot be served ({_cause(group)}); see {setting}") from None
-    finally:
-        if isinstance(door, Path) and door.is_socket():  # noqa: ASYNC240 - local and quick
-            door.unlink()  # noqa: ASYNC240 - as above
-
-
-def _cause(error: BaseException) -> str:
-    """What the system said, behind the nurseries it came through."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(getattr(error, "strerror", error))

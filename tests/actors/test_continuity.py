@@ -198,6 +198,8 @@ async def test_a_reset_that_has_passed_the_cursor(
     run = await follow(feed, 600.0)
     told = run.recorder.of(FeedBetrayed)
     assert {(one.finding, one.policy) for one in told} == {("reset", "halt")}
+    said = "the feed, which begins at 1, shows other events under the last ids that were read"
+    assert {one.said for one in told} == {f"{said}, up to 19"}
     assert run.coverage.cursor == 19
 
 

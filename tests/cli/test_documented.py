@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from scand.cli import COMMANDS
+from scand.cli.commands import COMMANDS
 from scand.config import AtStart, Config, Section, marks
 from scand.core.dead_letters import State
 from scand.core.event import Reason

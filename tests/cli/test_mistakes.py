@@ -1,10 +1,12 @@
 """What a user can do wrong: one clear message, exit status 2, never a traceback."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from scand import cli
+from scand.cli.commands import COMMANDS as ALL
+from tests.store.privileges import without_privileges
 from tests.support.commands import Call, Shop
 
 READING = [["status"], ["parcel", "5002"], ["export", "parcels"], ["verify"]]
@@ -12,7 +14,13 @@ COMMANDS = [*READING, ["run"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-@pytest.mark.parametrize("what", ["absent", "a directory", "broken", "not text", "incomplete"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("absent", "a directory", "a pipe", "an endless device", "too large"),
+        *("broken", "not text", "too deep", "incomplete"),
+    ],
+)
 def test_a_configuration_that_cannot_be_read(
     tmp_path: Path, call: Call, command: list[str], what: str
 ) -> None:
@@ -23,6 +31,14 @@ def test_a_configuration_that_cannot_be_read(
             pass
         case "a directory":
             path.mkdir()
+        case "a pipe":
+            os.mkfifo(path)
+        case "an endless device":
+            path.symlink_to("/dev/zero")
+        case "too large":
+            path.write_text("#" * (1 << 20) + "#")
+        case "too deep":
+            path.write_text("a = " + "[" * 100_000)
         case "broken":
             path.write_text("[feed\n")
         case "not text":
@@ -33,6 +49,40 @@ def test_a_configuration_that_cannot_be_read(
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"scand: {path}")
     assert "  hint: " in done.err
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["check-config"]], ids=lambda command: command[0])
+def test_a_configuration_that_is_somebody_elses(shop: Shop, call: Call, command: list[str]) -> None:
+    """Who it is closed to is told, and that it may be opened: secrets belong elsewhere."""
+    shop.path.chmod(0)
+    options = [shop.path] if command == ["check-config"] else shop.options
+    with without_privileges():
+        done = call(*command, *options)
+        uid = os.geteuid()
+    assert (done.status, done.out) == (2, "")
+    assert f"{shop.path}: Permission denied, for uid {uid}, as which this scand runs" in done.err
+    assert f"`chmod 644 {shop.path}`: secrets belong into feed.token_file" in done.err
+
+
+def test_the_null_device_says_nothing(
+    shop: Shop, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of a file, or behind a link, it leaves everything to the environment."""
+    monkeypatch.setenv("SCAND_FEED__URL", "http://carrier.test/scans")
+    shop.path.unlink()
+    shop.path.symlink_to("/dev/null")
+    for path in ("/dev/null", shop.path):
+        assert call("check-config", path).status == 0
+
+
+def test_hundreds_of_mistakes(shop: Shop, call: Call) -> None:
+    """The first twenty are told, and how many more there are; none takes more than a line."""
+    shop.add("".join(f"[{'x' * 5000}{number}]\n" for number in range(100)))
+    done = call("check-config", shop.path)
+    assert done.status == 2
+    assert done.err.count("unknown; ") == 20
+    assert "\n  and 80 more\n" in done.err
+    assert max(map(len, done.err.splitlines())) < 300
 
 
 @pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
@@ -80,7 +130,7 @@ def test_help_lists_every_command(call: Call) -> None:
     """`scand --help` shows what there is; so does `scand` alone."""
     done = call("--help")
     assert done.status == 0
-    names = set(cli.COMMANDS)
+    names = set(ALL)
     assert {"demo", "run", "check-config", "simulate", "status", "parcel", "export"} < names
     for name in names:
         assert f"  {name} " in done.out

@@ -40,10 +40,12 @@ def test_a_feed_of_uuids_under_other_names(tmp_path: Path) -> None:
             done = setup.scand("run", "--until-caught-up")
             assert done.returncode == 0, done.stderr
             assert "Traceback" not in done.stderr
-        lines = httpx.get(httpx.URL(url).join("/oracle")).text.splitlines()
+        text = httpx.get(httpx.URL(url).join("/oracle?order=created_at")).text
+        lines = text.splitlines()
         oracle = {parcel["parcel_id"]: parcel for parcel in map(json.loads, lines)}
         stats = httpx.get(httpx.URL(url).join("/stats")).json()
     assert_right(setup, oracle)
+    assert setup.scand("export", "parcels").stdout == text
     status = setup.status()
     assert status["cursor"] == stats["head"]
     dead = status["dead_letters"]["open"]

@@ -1,6 +1,7 @@
 """Reloads of a real daemon: by signal and by command, in the middle of work."""
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -98,7 +99,11 @@ def test_what_a_reload_would_do(tmp_path: Path, api: Watched) -> None:
         def check(*options: object) -> Any:
             return setup.scand("check-config", "--diff", other, *options)
 
-        assert "feed.limit: 100 -> 80  (live)" in check().stdout
+        done = check()
+        assert f"compared with {setup.path}, for no scand runs on {setup.store}: " in done.stdout
+        assert "feed.limit: 100 -> 80  (live)" in done.stdout
+        compared_with = json.loads(check("--json").stdout)["compared_with"]
+        assert compared_with == f"{setup.path}, for no scand runs on {setup.store}"
         with setup.running("run", env=environment({"SCAND_FEED__LIMIT": "90"})) as daemon:
             daemon.line("feed.caught_up")
             done = check()
@@ -115,6 +120,82 @@ def test_what_a_reload_would_do(tmp_path: Path, api: Watched) -> None:
             assert setup.status()["reload"] is None
             assert daemon.end(signal.SIGTERM) == 0
         assert check().returncode == 2
+
+
+HANGS_UP = """
+import os, signal, sys
+os.kill(os.getpid(), signal.SIGHUP)
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules["typer"]
+import typer
+"""
+"""A library of the command line's, as one that takes until somebody asks for a reload."""
+
+
+def test_a_signal_during_the_start(tmp_path: Path, api: Watched) -> None:
+    """A reload that is asked for before the daemon runs is done when it does."""
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "typer.py").write_text(HANGS_UP)
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        with setup.running("run", env=environment({"PYTHONPATH": str(libraries)})) as daemon:
+            daemon.line("reload.unchanged")
+            assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_a_pipe_in_the_place_of_the_file(tmp_path: Path, api: Watched) -> None:
+    """A reload finds no file there, the next good one is applied, and the daemon ends when told."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        text = setup.path.read_text()
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            setup.path.unlink()
+            os.mkfifo(setup.path)
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.line("reload.invalid", "is not a regular file")
+            done = setup.scand("reload")
+            assert (done.returncode, "is not a regular file" in done.stderr) == (2, True)
+            setup.path.unlink()
+            setup.path.write_text(text.replace("50ms", "60ms"))
+            assert setup.scand("reload").returncode == 0
+            daemon.line("reload.applied", f"uid={os.getuid()}")
+            assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_a_file_that_leads_elsewhere(tmp_path: Path, api: Watched) -> None:
+    """Where another store or socket stands in the file, who asks is told why nobody answers."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        edited = tmp_path / "edited.toml"
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            for section, key, old, new in (
+                ("store", "path", setup.store, tmp_path / "other.db"),
+                ("admin", "socket", setup.socket, tmp_path / "other.sock"),
+            ):
+                text = setup.path.read_text()
+                changed = text.replace(f'path = "{old}"', f'path = "{new}"')
+                changed = changed.replace("[admin]", f'[admin]\nsocket = "{setup.socket}"')
+                if key == "socket":
+                    changed = text.replace("[admin]", f'[admin]\nsocket = "{new}"')
+                edited.write_text(changed)
+                done = setup.scand("check-config", "--diff", edited)
+                assert (done.returncode, done.stderr) == (1, "")
+                assert "compared with the running scand: a reload would be refused" in done.stdout
+                assert f"{section}.{key}: " in done.stdout
+                setup.path.write_text(changed.replace(f'socket = "{setup.socket}"\n', ""))
+                asked = setup.scand("check-config", "--diff", setup.path)
+                assert (asked.returncode, asked.stdout) == (1, "")
+                assert f"{setup.path} was compared with nothing: " in asked.stderr
+                for said in (asked, setup.scand("reload")):
+                    assert said.returncode == 1
+                    assert f"if {section}.{key} was changed, set it back" in said.stderr
+                setup.path.write_text(text)
+            assert f"kill -HUP {daemon.pid}" in asked.stderr
+            assert setup.scand("reload").returncode == 0
+            assert daemon.end(signal.SIGTERM) == 0
 
 
 class Gated:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from scand.config import AtStart, Config, load_file, marks
 from scand.live import Live
 from scand.records import ReloadBegun, Reloaded
 from scand.runtime.reloading import Reloader
+from tests.store.privileges import without_privileges
 from tests.support.parts import Recorder
 
 URL = "https://carrier.test/scans"
@@ -126,7 +129,9 @@ async def test_an_invalid_file_changes_nothing(file: File, text: str, errors: li
     assert (good["outcome"], file.settings.now.feed.limit) == ("applied", 5)
 
 
-@pytest.mark.parametrize("what", ["gone", "a folder", "not text"])
+@pytest.mark.parametrize(
+    "what", ["gone", "a folder", "not text", "a pipe", "an endless device", "too large"]
+)
 async def test_an_unreadable_file_changes_nothing(file: File, what: str) -> None:
     """It is no reason to stop."""
     before = file.settings.now
@@ -135,12 +140,69 @@ async def test_an_unreadable_file_changes_nothing(file: File, what: str) -> None
         file.path.mkdir()
     if what == "not text":
         file.path.write_bytes(b"\xff\xfe\x00")
+    if what == "a pipe":
+        os.mkfifo(file.path)
+    if what == "an endless device":
+        file.path.symlink_to("/dev/zero")
+    if what == "too large":
+        file.path.write_text("#" * (1 << 20) + "#")
     found = await file.reloader.reload(file.recorder)
     assert found.outcome == "invalid"
     assert str(file.path) in found.errors[0]
     assert file.settings.now is before
     if what == "a folder":
         shutil.rmtree(file.path)
+
+
+async def test_a_disk_that_does_not_answer(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a reload can be told to end, whatever the disk does."""
+    reading, answered = trio.Event(), threading.Event()
+    begun = partial(trio.from_thread.run_sync, reading.set)
+
+    def read(_: Path) -> str:
+        begun()
+        answered.wait()
+        return ""
+
+    monkeypatch.setattr("scand.runtime.reloading.read", read)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(file.reloader.serve, file.recorder)
+        file.reloader.ask()
+        await reading.wait()
+        nursery.cancel_scope.cancel()
+    answered.set()
+    assert file.recorder.records == [ReloadBegun()]
+
+
+async def test_our_own_file_is_read_with_our_own_rights(file: File) -> None:
+    """Whoever asks what a reload would do may read a file that we may not."""
+    file.path.chmod(0)
+    link = file.path.with_name("link")
+    link.symlink_to(file.path)
+    real = str(link.resolve())
+    text = f'[feed]\nurl = "{URL}"\nlimit = 5\n'
+    with without_privileges():
+        found = await file.reloader.compare(text, real)
+        other = await file.reloader.compare(text, str(file.path.with_name("other.toml")))
+    assert (found.outcome, other.outcome) == ("invalid", "applied")
+    assert f"{file.path}: Permission denied, for uid" in found.errors[0]
+
+
+async def test_another_token_file_holds_a_token(file: File) -> None:
+    """A feed that goes on is not stopped for a file that has none; and is told which, and why."""
+    token, before = file.path.with_name("token"), file.settings.now
+    text = f'[feed]\nurl = "{URL}"\ntoken_file = "{token}"\n'
+    document = await file.reload(text)
+    assert document["outcome"] == "invalid"
+    said = f"feed.token_file: token file '{token}': "
+    assert document["errors"] == [said + "No such file or directory"]
+    assert file.settings.now is before
+    token.write_text("")
+    assert (await file.reload(text))["errors"] == [said + "is empty"]
+    token.write_text("hunter2hunter2")
+    assert (await file.reload(text))["outcome"] == "applied"
+    token.unlink()  # which is told as a refusal: it is not the reload that does it
+    assert (await file.reload(text))["outcome"] == "unchanged"
 
 
 async def test_what_the_environment_overrides_is_shadowed(
@@ -163,9 +225,11 @@ async def test_what_the_environment_overrides_is_shadowed(
 async def test_looking_changes_nothing(file: File) -> None:
     """What would come of a text is told, and neither applied nor remembered."""
     before = file.settings.now
-    found = await file.reloader.compare(f'[feed]\nurl = "{URL}"\nlimit = 5\n')
+    found = await file.reloader.compare(f'[feed]\nurl = "{URL}"\nlimit = 5\n', "/n.toml")
     assert (found.outcome, [change.key for change in found.changes]) == ("applied", ["feed.limit"])
-    assert (await file.reloader.compare("[feed]\n")).outcome == "invalid"
+    assert (await file.reloader.compare("[feed]\n", "/new.toml")).outcome == "invalid"
+    named = await file.reloader.compare("[feed\n", "/new.toml")
+    assert named.errors[0].startswith("/new.toml: not TOML")
     assert file.settings.now is before
     assert file.recorder.records == []
 

@@ -15,7 +15,7 @@ from scand.runtime import components, daemon
 from scand.runtime.generations import Generations
 from scand.runtime.groups import ungrouped
 from scand.runtime.parts import Parts, build_chores
-from scand.runtime.reloading import Reloader, Work
+from scand.runtime.reloading import Examined, Reloader, Work
 from scand.store.opening import Identity
 from scand.store.reading import Reader
 from scand.store.verify import verify
@@ -119,10 +119,10 @@ def _finite(time: float) -> float:
     return time if time < float("inf") else 0.0
 
 
-async def at_once(interpret: Work, text: str | None) -> Loaded:
+async def at_once(work: Work) -> Examined:
     """What takes a thread elsewhere; here, where threads would take no time, it takes a step."""
     await trio.lowlevel.checkpoint()
-    return interpret(text)
+    return work()
 
 
 class Life:

@@ -66,7 +66,7 @@ def test_json_lines_are_ordered_by_parcel() -> None:
     parcels = expected([scan(1, "PICKUP", 1, parcel=10), scan(2, "STATUS", 2, parcel=9)])
     lines = json_lines(parcels).decode().splitlines()
     assert [json.loads(line) for line in lines] == [parcels[9], parcels[10]]
-    assert lines[0].endswith('"picked_up_at":null,"delivered_at":null}')
+    assert lines[0].endswith('"picked_up_at": null, "delivered_at": null}')
 
 
 # --- Against what is served, by brute force ----------------------------------

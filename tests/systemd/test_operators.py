@@ -48,6 +48,24 @@ def test_a_group_may_use_the_socket(install: Install) -> None:
         service.wait_for("feed.caught_up")
         asked = service.machine.must(*OPERATOR, "status", *OPTIONS)
         assert "running, pid" in asked
+        for change in (["reload"], ["check-config", "--diff", OPTIONS[1]]):
+            refused = service.machine.run(*OPERATOR, *change, *OPTIONS)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert "this is for root and for uid" in refused.stderr
+        assert "nothing differs" in service.scand("reload")
+
+
+def test_a_file_that_only_root_can_read(install: Install) -> None:
+    """The service says so before a reload, and before a start."""
+    with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
+        service.start()
+        service.wait_for("feed.caught_up")
+        service.machine.must("chmod", "600", OPTIONS[1])
+        asked = service.machine.run(SCAND, "check-config", "--diff", OPTIONS[1], *OPTIONS)
+        assert asked.returncode == 2
+        assert "Permission denied, for uid" in asked.stdout
+        service.machine.run("systemctl", "restart", "scand")
+        service.wait_for("`chmod 644 /etc/scand/scand.toml`")
 
 
 def test_what_root_has_put_there(install: Install) -> None:

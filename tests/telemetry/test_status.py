@@ -25,16 +25,20 @@ from tests.support.parts import NOON
 
 
 class Stopped:
-    """A clock that stands still."""
+    """A clock that stands still, until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOON
 
     def now(self) -> float:
-        return NOON
+        return self.time
 
 
 PAGE = PageFetched(1, 2, 0, 0.1, 2, at_head=True, reread=False, gaps=0, newest=NOON)
 FAILED = FetchFailed("Failed", "HTTP 500", 3.0)
 BLOCKED = StoreBlocked("s.db cannot grow: the disk is full; make room", 2.0, 1)
 CRASH = ChildFailed("ingest", ["ZeroDivisionError: division by zero (write:7)"], 0.5)
+COMMITTED = Committed(1, 1, 0, 0, 0, 0, 1, 0, 0, 0.1)
 RESET = FeedBetrayed("reset", "halt", "the feed begins at 1 and ends below 9")
 
 
@@ -65,6 +69,28 @@ def test_says_what_is_waited_for(records: tuple[Record, ...], words: str) -> Non
 def test_says_nothing_when_all_is_well(records: tuple[Record, ...]) -> None:
     """What was waited for is forgotten when it is over."""
     assert told(*records)["waiting"] is None
+
+
+def test_the_time_to_the_next_try_passes() -> None:
+    """What is told of a wait is true when it is told; when it is over, that somebody tries."""
+    clock = Stopped()
+    board = StatusBoard(clock)
+    board(FAILED)
+    assert board.line().endswith("waiting: HTTP 500; next try in 3.0 s")
+    clock.time += 2
+    assert board.line().endswith("waiting: HTTP 500; next try in 1.0 s")
+    assert board.readiness()["feed"] == "HTTP 500; next try in 1.0 s"
+    clock.time += 2
+    assert board.line().endswith("waiting: HTTP 500; trying again")
+
+
+def test_the_line_shows_what_is_durable() -> None:
+    """The cursor is the committed one, as in `scand status`; what was read may be further."""
+    board = StatusBoard(Stopped())
+    board(PAGE)
+    assert board.line().startswith("cursor -,")
+    board(COMMITTED)
+    assert board.line().startswith("cursor 1,")
 
 
 def test_every_restart_has_its_cause() -> None:

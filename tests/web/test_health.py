@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from scand.records import FetchFailed, PageFetched, Record, StoreBlocked, StoreFreed
-from scand.web.admin import Views, create_app, create_metrics_app, serve_admin
+from scand.web.admin import Views, create_app, create_metrics_app
+from scand.web.serving import serve_admin
 from tests.support.parts import NOON
 from tests.support.scraped import Scraped
 
