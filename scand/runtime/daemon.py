@@ -91,7 +91,14 @@ async def run_daemon(
             await nursery.start(watch_signals, stopping, nursery.cancel_scope, reloader.ask)
             systemd = Notifier.of(os.environ)
             backoff = Backoff(*STORE_BACKOFF, Random())  # noqa: S311 - jitter
-            start = PatientStart(systemd, backoff, observer, stopping, nursery.cancel_scope)
+            start = PatientStart(
+                systemd,
+                backoff,
+                observer,
+                stopping,
+                nursery.cancel_scope,
+                f"opening {settings.now.store.path}",
+            )
             told = systemd, reloader, start
             async with open_parts(settings, clock, observer, stopping, *told) as parts:
                 await run_tree(replace(parts, until_caught_up=until_caught_up))

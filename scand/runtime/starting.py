@@ -24,9 +24,9 @@ async def at_once(make_ready: MakeReady) -> Prepared:
 
 
 class PatientStart:
-    """Waits for a disk that is full or fails, as the daemon does later; systemd is told so.
+    """Waits for a disk that is full or fails, as the daemon does later.
 
-    Asked to stop meanwhile, it cancels `root`.
+    systemd is told so, and `doing` otherwise. Asked to stop meanwhile, it cancels `root`.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class PatientStart:
         observer: Observer,
         stopping: trio.Event,
         root: trio.CancelScope,
+        doing: str,
     ) -> None:
         self._systemd, self._backoff, self._observer = systemd, backoff, observer
         self._stopping, self._root = stopping, root
-        self._status = "opening the store"
+        self._doing = self._status = doing
 
     async def __call__(self, make_ready: MakeReady) -> Prepared:
         """Raises StoreError for what needs somebody to act on the store."""
@@ -49,7 +50,7 @@ class PatientStart:
             attempt = partial(at_once, make_ready)
             ready.append(await persist(attempt, self._backoff, self._tell))
 
-        self._status = "opening the store"
+        self._status = self._doing
         await extending(
             self._systemd, lambda: self._status, partial(until_set, self._stopping, wait)
         )

@@ -40,6 +40,7 @@ class Starting:
                 self.records.append,
                 self.stopping,
                 self.root,
+                "opening a store",
             ),
             self._make_ready,
         )
@@ -58,7 +59,8 @@ async def test_it_waits_for_room(systemd: Notified) -> None:
     assert kinds == [StoreBlocked, StoreBlocked, StoreFreed]
     told = systemd.messages()
     assert {"STATUS": "waiting: no room; make some"} in told
-    assert any("EXTEND_TIMEOUT_USEC" in message for message in told)
+    extended = [message for message in told if "EXTEND_TIMEOUT_USEC" in message]
+    assert extended[0]["STATUS"] == "opening a store"
 
 
 async def test_what_needs_somebody_is_not_waited_for(systemd: Notified) -> None:
