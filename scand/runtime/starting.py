@@ -40,7 +40,7 @@ class PatientStart:
     ) -> None:
         self._systemd, self._backoff, self._observer = systemd, backoff, observer
         self._stopping, self._root = stopping, root
-        self._doing = self._status = doing
+        self._status = doing
 
     async def __call__(self, make_ready: MakeReady) -> Prepared:
         """Raises StoreError for what needs somebody to act on the store."""
@@ -50,7 +50,6 @@ class PatientStart:
             attempt = partial(at_once, make_ready)
             ready.append(await persist(attempt, self._backoff, self._tell))
 
-        self._status = self._doing
         await extending(
             self._systemd, lambda: self._status, partial(until_set, self._stopping, wait)
         )

@@ -208,8 +208,13 @@ def test_faults_are_found(tmp_path: Path, runs: Runs, pragma: str) -> None:
 
 def prepare_on(disk: Disk, path: Path, identity: Identity = FEED) -> str | None:
     """What `prepare` does, on a disk that can lose power."""
+    connect = sqlite3.connect
+
+    def on_disk(file: Path | str, **_: object) -> Any:
+        return connect(file) if file == ":memory:" else disk.open(Path(file).name)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite3, "connect", lambda file, **_: disk.open(Path(file).name))
+        patch.setattr(sqlite3, "connect", on_disk)
         return prepare(path, identity).former_url
 
 
