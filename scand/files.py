@@ -4,6 +4,7 @@ A path can lead to a pipe that nobody writes to, or to a device without an end: 
 daemon, or fill its memory.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -25,4 +26,9 @@ def read_small(path: Path, most: int) -> bytes:
 
 def _at_once(path: str, flags: int) -> int:
     """Open without waiting for the other end of a pipe, or for a terminal."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a terminal that nobody has
+            raise ValueError("is not a regular file") from None
+        raise

@@ -9,6 +9,8 @@ def main() -> None:
     if sys.argv[1:2] == ["run"]:
         # A reload that is asked for while the daemon starts would end it. It is held back until
         # `watch_signals` can take it, and before the configuration is read: so no change is missed.
+        # One that is asked for when that has ended means nothing any more.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from scand.cli.commands import main as run  # noqa: PLC0415 - as the docstring says
 

@@ -22,7 +22,8 @@ DEFAULT_PATH = Path("/etc/scand/scand.toml")
 _NOT_SETTINGS = {"SCAND_CONFIG"}
 _MAX_SHOWN = 60
 _MAX_PROBLEMS = 20
-_MAX_FILE = 1 << 20
+_MAX_FILE = 256 << 10
+_MAX_DOTS = 32  # in a line: what a dotted key costs grows with the square of them
 _BYTE_ORDER_MARK = "\ufeff"
 _HIDDEN = {("feed",), ("feed", "url"), ("traces",), ("traces", "endpoint"), ("traces", "view_url")}
 
@@ -113,6 +114,11 @@ def read(path: Path) -> str:
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > _MAX_DOTS and not line.lstrip().startswith("#"):
+            raise ConfigurationError(
+                f"{path}: line {number} has more than {_MAX_DOTS} dots", "no setting needs so many"
+            )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -76,6 +76,8 @@ class Reloader:
             return await self._aside(partial(self._examine, text, path))
         except ConfigurationError as error:
             return unusable(error), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this reload only
+            return unusable(ConfigurationError(f"scand fails of it: {error!r}")), None
 
     def _examine(self, text: str | None, path: str) -> Examined:
         """Compare. Another token file must hold a token: the feed would stop for want of one."""

@@ -93,7 +93,8 @@ def _require_room(source: sqlite3.Connection, target: Path) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < size:
         raise StoreBlockedError(
-            f"{target}: a copy takes {(size >> 20) + 1} MiB, and {free >> 20} MiB are free",
+            f"{target.parent.parent}: a copy takes {(size >> 20) + 1} MiB,"
+            f" and {free >> 20} MiB are free",
             "make room, and try again",
         )
 

@@ -104,10 +104,25 @@ def absent(path: Path) -> StoreError:
             f"{path} is gone, but its log {log} is there",
             "put it back beside its log; or remove that, and put a backup in its place",
         )
-    with suppress(OSError), beside(path, ".lock").open("rb") as lock:
-        if _says_set_up(lock.fileno()):
-            return _gone(path)
+    if _was_set_up(path):
+        return _gone(path)
     return StoreError(f"{path}: no such file", "no scand has run with this store.path yet")
+
+
+def not_set_up(path: Path) -> StoreError:
+    """What to say of a file in a store's place that has nothing in it."""
+    if _was_set_up(path):
+        return _gone(path)
+    return StoreError(
+        f"{path} is empty: no store was set up in it yet",
+        "start scand; if one runs, its log says what it waits for",
+    )
+
+
+def _was_set_up(path: Path) -> bool:
+    with suppress(OSError), beside(path, ".lock").open("rb") as lock:
+        return _says_set_up(lock.fileno())
+    return False
 
 
 def mark_set_up(path: Path) -> None:

@@ -56,7 +56,7 @@ class Presence:
         if now.database != opened.database:
             raise StoreError(
                 f"{self._path} was deleted, moved or replaced while scand was running",
-                "put it back, or start again: a store that is not there begins at feed.start_from",
+                "put it back, or a backup in its place",
             )
         if now.mode != opened.mode:
             raise StoreError(

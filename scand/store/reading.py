@@ -20,7 +20,7 @@ from scand.core.parcel import ORDERS, Key, ParcelState
 from scand.store.accounts import completeness
 from scand.store.copying import copy
 from scand.store.letters import DeadLetters
-from scand.store.lock import absent, require_regular
+from scand.store.lock import absent, not_set_up, require_regular
 from scand.store.opening import (
     SELECT_IDENTITY,
     Identity,
@@ -226,7 +226,9 @@ def open_reader(path: Path, *, older: bool = False) -> Iterator[Reader]:
 
 def _check_readable(connection: sqlite3.Connection, path: Path, *, older: bool) -> None:
     version, newest = check(connection, path), len(migrations())
-    if version < newest and not (older and version):
+    if not version:
+        raise not_set_up(path)
+    if version < newest and not older:
         raise StoreError(
             f"{path} has schema {version}; this scand reads schema {newest}",
             "start the daemon once: it brings the store up to date",

@@ -12,6 +12,7 @@ from scand.store.opening import migrations
 
 _ELSEWHERE = "name another file"
 _SUFFIXES = ("-wal", "-shm", "-journal", ".lock", ".sock")
+_MAGIC = b"SQLite format 3\0"
 _KEPT = ".before-schema-"
 _PART = re.compile(rf"(.+)({'|'.join(map(re.escape, _SUFFIXES))}|{re.escape(_KEPT)}\d+)", re.DOTALL)
 """A store and, behind its name, what belongs to it."""
@@ -62,6 +63,13 @@ def _require_replaceable(target: Path) -> None:
         raise StoreError(f"{target} is a device, a pipe or a socket", _ELSEWHERE)
     if holder(target) is not None:
         raise StoreError(f"{target} is the store of a scand that runs", _ELSEWHERE)
+    if target.exists() and _beginning(target) not in {_MAGIC, b""}:
+        raise StoreError(f"{target} is there, and is no backup", _ELSEWHERE)
     log = beside(target, "-wal")
     if log.exists() and log.stat().st_size:
         raise StoreError(f"{target} is in use: {log} belongs to it", _ELSEWHERE)
+
+
+def _beginning(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(len(_MAGIC))

@@ -18,6 +18,7 @@ posted is for the Unix socket only, and there for root and the user that scand r
 says who has connected, and others are answered 403.
 """
 
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -112,6 +113,8 @@ async def _change(make: Change, request: Request) -> Response:
         return JSONResponse({"error": said}, status_code=403)
     try:
         return JSONResponse(await make(await request.json(), uid))
+    except json.JSONDecodeError:
+        return JSONResponse({"error": "not understood: the body is no JSON"}, status_code=400)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         return JSONResponse({"error": f"not understood: {error!r}"}, status_code=400)
     except ScandError as error:

@@ -18,7 +18,7 @@ COMMANDS = [*READING, ["run"]]
     "what",
     [
         *("absent", "a directory", "a pipe", "an endless device", "too large"),
-        *("broken", "not text", "too deep", "incomplete"),
+        *("broken", "not text", "too deep", "too many dots", "incomplete"),
     ],
 )
 def test_a_configuration_that_cannot_be_read(
@@ -36,9 +36,11 @@ def test_a_configuration_that_cannot_be_read(
         case "an endless device":
             path.symlink_to("/dev/zero")
         case "too large":
-            path.write_text("#" * (1 << 20) + "#")
+            path.write_text("#" * (256 << 10) + "#")
         case "too deep":
             path.write_text("a = " + "[" * 100_000)
+        case "too many dots":
+            path.write_text("# ...\n" + "a" + ".a" * 50_000 + " = 1")
         case "broken":
             path.write_text("[feed\n")
         case "not text":
@@ -77,7 +79,7 @@ def test_the_null_device_says_nothing(
 
 def test_hundreds_of_mistakes(shop: Shop, call: Call) -> None:
     """The first twenty are told, and how many more there are; none takes more than a line."""
-    shop.add("".join(f"[{'x' * 5000}{number}]\n" for number in range(100)))
+    shop.add("".join(f"[{'x' * 2000}{number}]\n" for number in range(100)))
     done = call("check-config", shop.path)
     assert done.status == 2
     assert done.err.count("unknown; ") == 20

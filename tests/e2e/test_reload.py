@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import pytest
@@ -142,6 +144,20 @@ def test_a_signal_during_the_start(tmp_path: Path, api: Watched) -> None:
         with setup.running("run", env=environment({"PYTHONPATH": str(libraries)})) as daemon:
             daemon.line("reload.unchanged")
             assert daemon.end(signal.SIGTERM) == 0
+
+
+def test_signals_until_the_end(tmp_path: Path, api: Watched) -> None:
+    """A reload that is asked for while the daemon stops does not end it, at no moment."""
+    with served(api) as url:
+        setup = Setup(tmp_path, url)
+        with setup.running("run") as daemon:
+            daemon.line("feed.caught_up")
+            daemon.process.send_signal(signal.SIGTERM)
+            while daemon.process.poll() is None:
+                daemon.process.send_signal(signal.SIGHUP)
+                with suppress(TimeoutExpired):
+                    daemon.process.wait(0.001)
+            assert daemon.process.returncode == 0
 
 
 def test_a_pipe_in_the_place_of_the_file(tmp_path: Path, api: Watched) -> None:

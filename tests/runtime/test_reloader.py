@@ -145,13 +145,27 @@ async def test_an_unreadable_file_changes_nothing(file: File, what: str) -> None
     if what == "an endless device":
         file.path.symlink_to("/dev/zero")
     if what == "too large":
-        file.path.write_text("#" * (1 << 20) + "#")
+        file.path.write_text("#" * (256 << 10) + "#")
     found = await file.reloader.reload(file.recorder)
     assert found.outcome == "invalid"
     assert str(file.path) in found.errors[0]
     assert file.settings.now is before
     if what == "a folder":
         shutil.rmtree(file.path)
+
+
+async def test_a_failure_costs_one_reload(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised on the way: the outcome is told, and the next reload is as any other."""
+
+    def fail(_: Path) -> str:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("scand.runtime.reloading.read", fail)
+        found = await file.reloader.reload(file.recorder)
+    assert (found.outcome, found.errors) == ("invalid", ["scand fails of it: MemoryError()"])
+    assert [type(each) for each in file.recorder.records] == [ReloadBegun, Reloaded]
+    assert (await file.reloader.reload(file.recorder)).outcome == "unchanged"
 
 
 async def test_a_disk_that_does_not_answer(file: File, monkeypatch: pytest.MonkeyPatch) -> None:

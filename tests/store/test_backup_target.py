@@ -24,16 +24,31 @@ def test_nothing_is_overwritten_unasked(
 ) -> None:
     """A file that is there stays as it is, unless it is to be replaced."""
     target = tmp_path / "copy"
-    target.write_text("precious")
+    back_up(path, target)
+    before = target.read_bytes()
+    keep(writer, 51)
     with pytest.raises(StoreError, match="exists") as caught:
         back_up(path, target)
     assert "--force" in caught.value.hint
+    assert target.read_bytes() == before
+    back_up(path, target, force=True)
+    assert contents(target) == contents(path)
+    target.write_bytes(b"")
+    back_up(path, target, force=True)
+    assert contents(target) == contents(path)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_no_other_file_is_replaced(
+    path: Path, tmp_path: Path, writer: sqlite3.Connection, *, force: bool
+) -> None:
+    """A configuration, a token: a wrong name does not cost what is no database."""
+    target = tmp_path / "token"
+    target.write_text("precious")
+    with pytest.raises(StoreError, match="token is there, and is no backup"):
+        back_up(path, target, force=force)
     assert target.read_text() == "precious"
-    back_up(path, target, force=True)
-    assert contents(target) == contents(path)
-    keep(writer, 51)
-    back_up(path, target, force=True)
-    assert contents(target) == contents(path)
+    writer.execute("SELECT 1")
 
 
 def test_no_store_is_replaced(path: Path, tmp_path: Path, writer: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ from scand.core.ledger import Gap, LedgerChange, Outcome, Settled
 from scand.core.parcel import ORDERS
 from scand.store import reading, readonly
 from scand.store.commit import commit
+from scand.store.lock import instance_lock, mark_set_up
 from scand.store.opening import connect, prepare
 from scand.store.reading import event_document, open_reader, parcel_document
 from scand.store.sqlite import open_store
@@ -221,9 +222,21 @@ def test_empty_store(tmp_path: Path) -> None:
     """A file that no daemon has set up yet is told from a broken one."""
     path = tmp_path / "scand.db"
     path.touch()
-    with pytest.raises(StoreError, match="schema 0") as caught, open_reader(path):
+    with (
+        pytest.raises(StoreError, match="is empty: no store was set up") as caught,
+        open_reader(path),
+    ):
         pass
-    assert "start the daemon" in caught.value.hint
+    assert "start scand" in caught.value.hint
+
+
+def test_a_store_that_was_emptied(path: Path) -> None:
+    """What held a store before is not to be set up anew, but to be put back."""
+    with instance_lock(path):
+        mark_set_up(path)
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match="empty, but it held a store before"), open_reader(path):
+        pass
 
 
 def test_half_set_up(path: Path) -> None:
