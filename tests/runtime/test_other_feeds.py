@@ -15,8 +15,7 @@ from scand.records import ChildFailed, FeedBetrayed, FetchFailed
 from scand.runtime.daemon import run_tree
 from scand.simulator import DataFaults, Dialect, TransportFaults
 from scand.store.reading import open_reader
-from tests.runtime.test_tree import ALL, TROUBLE, settle
-from tests.support.simulation import Simulation, Wrapped
+from tests.support.simulation import ALL, TROUBLE, Simulation, Wrapped, settle
 
 NAMES = {"event_id": "meta.id", "run_id": "run", "events": "data.items", "type": "kind"}
 OPAQUE = {"id_kind": "opaque", "order": "created_at"}

@@ -1,24 +1,16 @@
 """Whose file it is, which schema it has, and who may write it."""
 
-import errno
-import fcntl
 import os
-import pwd
 import sqlite3
-import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
-import scand
-from scand.core.errors import StoreBlockedError, StoreError
+from scand.core.errors import StoreError
 from scand.ports import Checkpoint
 from scand.store import opening
 from scand.store.lock import beside, holder, instance_lock
@@ -27,8 +19,8 @@ from scand.store.place import begin
 from scand.store.reading import open_reader
 from scand.store.sqlite import open_store
 from scand.store.transaction import run
-from tests.store.pages import FEED, contents, many, page, rows
-from tests.store.privileges import without_privileges
+from tests.store.pages import FEED, contents, many, names_in, page, rows
+from tests.store.refusals import open_descriptors, refused
 
 AWKWARD = [
     "a?mode=ro",
@@ -41,23 +33,6 @@ AWKWARD = [
     "ünï🦊",
     "-wal",
 ]
-
-
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as cheap as can be
-
-
-@contextmanager
-def refused(*words: str) -> Iterator[None]:
-    """A refusal that says `words` and how to go on, and leaves no file open."""
-    before = open_descriptors()
-    with pytest.raises(StoreError) as caught:
-        yield
-    assert open_descriptors() == before
-    for word in words:
-        assert word in caught.value.message
-    assert caught.value.hint
-    assert caught.value.exit_status == 2
 
 
 def test_fresh(tmp_path: Path) -> None:
@@ -323,10 +298,6 @@ async def test_awkward_names(
     assert names_in(tmp_path) <= left
 
 
-def names_in(folder: Path) -> set[str]:
-    return {file.name for file in folder.iterdir()}
-
-
 def test_name_that_is_no_text(tmp_path: Path) -> None:
     """A name that is not UTF-8 is as good as any."""
     path = tmp_path / os.fsdecode(b"caf\xe9.db")
@@ -346,264 +317,6 @@ def test_link(path: Path) -> None:
     assert beside(link, "-wal") == path.with_name("scand.db-wal")
     with open_reader(link) as reader:
         assert reader.summary()["cursor"] is None
-
-
-# --- the lock ----------------------------------------------------------------
-
-HOLDER = """
-import sys
-from pathlib import Path
-from scand.store.lock import instance_lock
-with instance_lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextmanager
-def other_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that holds the store."""
-    root = Path(scand.__file__).parents[1]
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"held\n"
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def test_second_instance(path: Path) -> None:
-    """A second daemon is refused and told the first one's pid; the first is not disturbed."""
-    with instance_lock(path):
-        for _ in range(3):
-            with refused(f"pid {os.getpid()}", str(path)), instance_lock(path):
-                pass
-            assert holder(path) == os.getpid()
-    assert holder(path) is None
-    with instance_lock(path):
-        assert holder(path) == os.getpid()
-
-
-def test_second_process(path: Path) -> None:
-    """The lock holds between processes, and ends with a process that is killed."""
-    with other_process(path) as child:
-        assert holder(path) == child.pid
-        with refused(f"pid {child.pid}"), instance_lock(path):
-            pass
-        child.kill()
-        child.wait()
-        assert holder(path) is None
-        with instance_lock(path):
-            assert holder(path) == os.getpid()
-
-
-def test_two_stores(path: Path) -> None:
-    """Stores in one folder do not lock each other."""
-    with instance_lock(path), instance_lock(path.with_name("other.db")):
-        pass
-
-
-def test_nobody_holds(path: Path) -> None:
-    """Asking who holds a store that nobody ever held leaves no lock file."""
-    assert holder(path) is None
-    assert names_in(path.parent) == {"scand.db"}
-
-
-def test_strange_lock_file(path: Path) -> None:
-    """A lock file with anything in it can be locked, and a reader of it does not stumble."""
-    lock_file = beside(path, ".lock")
-    lock_file.write_bytes(b"\xff\xfe rubbish that is longer than a pid")
-    assert holder(path) is None
-    with instance_lock(path):
-        assert lock_file.read_text().splitlines()[0] == f"{os.getpid()}"
-    lock_file.write_bytes(b"\xff\xfe")
-    with lock_file.open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with refused("in use"), instance_lock(path):
-            pass
-        assert holder(path) == 0
-
-
-def test_looking_does_not_refuse(path: Path) -> None:
-    """A daemon that starts while somebody looks who holds the store is not refused."""
-    with instance_lock(path):
-        pass
-    with ExitStack() as stack:
-        lock = stack.enter_context(beside(path, ".lock").open("rb"))
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        timer = threading.Timer(0.02, fcntl.flock, [lock, fcntl.LOCK_UN])
-        timer.start()
-        with instance_lock(path):
-            timer.join()
-            assert holder(path) == os.getpid()
-
-
-def test_lock_under_watch(path: Path) -> None:
-    """However often others look who holds a store, it can be locked."""
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.0001):
-            holder(path)
-
-    watchers = [threading.Thread(target=look) for _ in range(3)]
-    for watcher in watchers:
-        watcher.start()
-    try:
-        for _ in range(50):
-            with instance_lock(path):
-                pass
-    finally:
-        over.set()
-        for watcher in watchers:
-            watcher.join()
-
-
-# --- permissions -------------------------------------------------------------
-
-
-@pytest.fixture
-def public(path: Path) -> Iterator[Path]:
-    """Return a store in a folder of its own that anybody may read, and nobody else write."""
-    del path  # its first use has imported what would not be readable
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        store = folder / "scand.db"
-        prepare(store, FEED)
-        folder.chmod(0o555)
-        store.chmod(0o444)
-        yield store
-        folder.chmod(0o755)
-
-
-def test_no_permission(public: Path) -> None:
-    """A folder and a file that may not be written are refused in clear words."""
-    with without_privileges():
-        with refused("Permission denied"), instance_lock(public):
-            pass
-        with refused(str(public)):
-            prepare(public, FEED)
-        assert holder(public) is None
-        with open_reader(public) as reader:
-            assert reader.summary()["cursor"] is None
-
-
-def test_hidden_folder(public: Path) -> None:
-    """A folder that may not be searched is refused, not taken for an empty one."""
-    public.parent.chmod(0o000)
-    with without_privileges():
-        with refused("Permission denied"), open_reader(public):
-            pass
-        with refused("Permission denied"), instance_lock(public):
-            pass
-        with refused("cannot be opened"):
-            prepare(public, FEED)
-        assert holder(public) is None
-
-
-def test_file_that_may_not_be_read(public: Path) -> None:
-    """A file of another user is refused to readers."""
-    public.chmod(0o000)
-    with without_privileges(), refused("denied to read", "uid 0"), open_reader(public):
-        pass
-
-
-OWNER = f"its owner is {pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
-
-
-@pytest.mark.parametrize(
-    ("mode", "log", "said"),
-    [(0o000, b"", "read it"), (0o000, b"of before", "read it"), (0o444, b"", "write it")],
-)
-def test_a_store_of_another_user(public: Path, mode: int, log: bytes, said: str) -> None:
-    """What somebody else has put there is refused with whose it is, log or not; it stays."""
-    with closing(sqlite3.connect(public)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")  # as a backup has it
-    before = public.read_bytes()
-    beside(public, "-wal").write_bytes(log)
-    public.parent.chmod(0o777)
-    public.chmod(mode)
-    with (
-        without_privileges(),
-        refused(f"{public}: Permission denied to {said}", OWNER, f"(uid {os.geteuid()})"),
-        instance_lock(public),
-    ):
-        prepare(public, FEED)
-    public.chmod(0o600)
-    assert public.read_bytes() == before
-
-
-@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
-def test_a_log_of_another_user(public: Path, suffix: str) -> None:
-    """What lies beside a store is named where that is what cannot be used."""
-    public.parent.chmod(0o777)
-    public.chmod(0o666)
-    beside(public, suffix).write_bytes(bytes(64))
-    beside(public, suffix).chmod(0o000)
-    with without_privileges(), refused(f"scand.db{suffix}: Permission denied", OWNER):
-        prepare(public, FEED)
-
-
-def test_no_room_for_the_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That may be over at any time, which the exit status says."""
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "open", full)
-    with pytest.raises(StoreBlockedError, match="No space left") as caught, instance_lock(path):
-        pass
-    assert (caught.value.exit_status, caught.value.hint) == (1, "make room, and try again")
-
-
-def test_a_file_system_without_locks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that cannot be had is refused, not a crash."""
-
-    def none(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", none)
-    with refused("scand.db.lock: No locks available"), instance_lock(path):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("left", "said"),
-    [
-        ([], "no such file"),
-        ([".lock"], "is gone, but it held a store before"),
-        (["-wal"], "is gone, but its log"),
-        ([".lock", "-wal"], "is gone, but its log"),
-    ],
-)
-def test_a_store_that_is_gone(path: Path, left: Sequence[str], said: str) -> None:
-    """Readers say by what lies beside it whether there ever was one."""
-    with instance_lock(path):
-        prepare(path, FEED)
-    beside(path, "-wal").write_bytes(b"log")
-    path.unlink()
-    for suffix in {".lock", "-wal"}.difference(left):
-        beside(path, suffix).unlink()
-    with refused(said, str(path)), open_reader(path):
-        pass
-
-
-def test_lock_of_another_user(public: Path) -> None:
-    """A lock file that somebody else made is refused with its name; who holds it can be seen."""
-    public.parent.chmod(0o777)
-    public.chmod(0o666)
-    with instance_lock(public):
-        beside(public, ".lock").chmod(0o444)
-        with without_privileges():
-            assert holder(public) == os.getpid()
-            with refused("scand.db.lock", "Permission denied"), instance_lock(public):
-                pass
 
 
 # --- memory ------------------------------------------------------------------
@@ -634,28 +347,3 @@ async def test_cancelled_while_opening(path: Path) -> None:
                 await trio.sleep_forever()
     assert open_descriptors() <= before + 4  # trio keeps an idle thread's
     assert not beside(path, "-wal").exists()
-
-
-def test_an_emptied_store_is_no_new_one(path: Path) -> None:
-    """A file that lost its content is refused, not begun anew; without its lock file it is new."""
-    with instance_lock(path):
-        prepare(path, FEED)
-    path.write_bytes(b"")
-    with refused("empty"), instance_lock(path):
-        pass
-    assert path.read_bytes() == b""
-    path.unlink()
-    with refused("gone"), instance_lock(path):
-        pass
-    beside(path, ".lock").unlink()
-    with instance_lock(path):
-        prepare(path, FEED)
-
-
-def test_a_start_that_got_no_further_than_an_empty_file_is_repeated(path: Path) -> None:
-    """Killed before the store was set up, scand sets it up the next time."""
-    path.touch()
-    with instance_lock(path):
-        prepare(path, FEED)
-    with open_reader(path) as reader:
-        assert reader.summary()["events"] == 0

@@ -32,6 +32,13 @@ from scand.telemetry.logs import fan_out
 from tests.support.parts import URL, Recorder, SimulatedClock, settings
 from tests.support.sync_store import SyncStore, open_sync_store
 
+ALL = DataFaults(
+    missing=0.05, late=0.03, malformed=0.02, unknown=0.02, duplicates=0.05, out_of_order=0.2
+)
+TROUBLE = TransportFaults(
+    error=0.1, throttle=0.03, reset=0.05, truncated=0.05, html=0.03, latency=0.05, cap=60
+)
+
 
 class Wire(httpx.ASGITransport):
     """Carries requests to the API; a connection that the API drops is a read error."""

@@ -73,11 +73,11 @@ def test_what_root_has_put_there(install: Install) -> None:
     with served(carrier(WorldPlan(events=50))) as url, install(url) as service:
         service.start()
         service.wait_for("feed.caught_up")
-        service.scand("backup", "/root/copy")
+        service.scand("backup", "/var/tmp/copy")
         service.stop()
         for log in ("", "of the store before"):
             service.machine.must("rm", "-f", STORE, f"{STORE}-shm")
-            service.machine.must("cp", "/root/copy", STORE)
+            service.machine.must("cp", "/var/tmp/copy", STORE)
             service.machine.write(f"{STORE}-wal", log, 0o600)
             assert service.machine.run("systemctl", "start", "scand").returncode
             assert service.show("ExecMainStatus", "NRestarts") == REFUSED
