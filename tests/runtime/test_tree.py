@@ -1,7 +1,7 @@
 # ruff: noqa: ARG001 - autojump_clock works by being asked for
 """The whole tree over a simulated carrier, in simulated time: what holds through every fault."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -21,9 +21,6 @@ from scand.records import (
 from scand.runtime.daemon import run_tree
 from scand.simulator import TransportFaults
 from tests.support.simulation import ALL, TROUBLE, Simulation, Wrapped, settle
-
-Run = Callable[..., Awaitable[None]]
-
 
 # --- what holds ------------------------------------------------------------------
 
